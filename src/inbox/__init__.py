@@ -1,0 +1,53 @@
+"""Inbound email processing: a mail arrives, is kept, is read, is judged, and the plan is carried out.
+
+Everything a plugin or a program needs is importable from here; each name is loaded when it is first asked for, so that
+`import inbox` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inbox.app import Inbox as Inbox
+    from inbox.errors import ConfigError as ConfigError
+    from inbox.errors import Deferred as Deferred
+    from inbox.errors import Failed as Failed
+    from inbox.errors import InboxError as InboxError
+    from inbox.hookspecs import hookimpl as hookimpl
+    from inbox.model import Done as Done
+    from inbox.model import Envelope as Envelope
+    from inbox.model import Mail as Mail
+    from inbox.model import Outcome as Outcome
+    from inbox.model import Plan as Plan
+    from inbox.model import Raw as Raw
+    from inbox.model import Receipt as Receipt
+    from inbox.model import Reply as Reply
+    from inbox.model import Row as Row
+    from inbox.model import Step as Step
+    from inbox.options import Seconds as Seconds
+    from inbox.options import Secret as Secret
+    from inbox.options import Template as Template
+    from inbox.parsing import parse as parse
+    from inbox.parsing.message import Message as Message
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Inbox": "app",
+    **dict.fromkeys(("ConfigError", "Deferred", "Failed", "InboxError"), "errors"),
+    "hookimpl": "hookspecs",
+    **dict.fromkeys(("Done", "Envelope", "Mail", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
+    **dict.fromkeys(("Seconds", "Secret", "Template"), "options"),
+    "parse": "parsing",
+    "Message": "parsing.message",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'inbox' has no attribute {name!r}")
+    return getattr(import_module(f"inbox.{_HOMES[name]}"), name)

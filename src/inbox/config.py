@@ -1,0 +1,181 @@
+"""Settings: `inbox.toml` (optional), each also a flag and an `INBOX_…` variable. Flags win over variables, variables over the file.
+
+`INBOX_SMTP=127.0.0.1:8025`, `INBOX_LIMITS__SIZE=1000000` (two underscores go into a table; lists are separated by commas).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from inbox.errors import ConfigError
+from inbox.options import Seconds
+
+MIB = 1 << 20
+
+
+def _listener(text: str) -> str:
+    """`HOST:PORT` or `[IPv6]:PORT`; ValueError says the form."""
+    found = re.fullmatch(r"(?:\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):(\d{1,5})", text)
+    if not found or int(found[1]) > 65_535:
+        raise ValueError(f"{text!r} is no address to listen on; write HOST:PORT or [::1]:PORT")
+    return text
+
+
+Listener = Annotated[str, AfterValidator(_listener)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+
+class Tls(_Table):
+    """Certificate and key for STARTTLS and implicit TLS (PEM files). `required`: MAIL is refused before STARTTLS (530 5.7.0)."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    required: bool = False
+
+
+class Limits(_Table):
+    """Limits of the door, with the defaults of docs/operations.md. Sizes in octets, times in seconds."""
+
+    size: int = Field(25 * MIB, gt=0)
+    recipients: int = Field(100, gt=0)
+    command_line: int = Field(2048, ge=512)
+    connections: int = Field(200, gt=0)
+    connections_per_address: int = Field(10, gt=0)
+    errors: int = Field(20, gt=0)
+    idle: Seconds = 30
+    session: Seconds = 600
+    data: Seconds = 3600
+    min_free: int | None = None  # octets free on the disk; None: twice `size`
+    backlog: int = Field(100_000, gt=0)
+
+
+class Relay(_Table):
+    """The SMTP server that takes mail which handlers send. `password` is a reference: env:NAME or file:PATH."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(25, gt=0, le=65_535)
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    user: str | None = None
+    password: str | None = None
+    timeout: Seconds = 30
+
+
+class Work(_Table):
+    """How plans are carried out."""
+
+    step_timeout: Seconds = 60
+    judge_timeout: Seconds = 30
+    memory: int = Field(1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with
+    strikes: int = Field(3, gt=0)
+    retry: tuple[Seconds, ...] = (60, 300, 900, 3600)
+    retry_for: Seconds = 5 * 86_400
+    batch: int = Field(50, gt=0)
+
+
+class Log(_Table):
+    """`addresses`: whether logs may name senders and recipients."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    addresses: bool = False
+
+
+class Settings(_Table):
+    """Everything that can be set; `inbox doctor` prints what is in force."""
+
+    dir: Path = Path("inbox-data")
+    rules: Path = Path("rules.yaml")
+    plugins_dir: Path | None = None
+    hostname: str = "localhost"
+    smtp: tuple[Listener, ...] = ()
+    lmtp: tuple[Listener, ...] = ()
+    smtps: tuple[Listener, ...] = ()
+    http: Listener | None = None
+    workers: int = Field(1, ge=0)
+    proxy_from: tuple[str, ...] = ()  # networks whose PROXY header is believed
+    tls: Tls = Tls()
+    auth: Mapping[str, str] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
+    limits: Limits = Limits()
+    relay: Relay = Relay()
+    work: Work = Work()
+    log: Log = Log()
+    handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
+
+    def of(self, name: str) -> Mapping[str, Any]:
+        """The settings of one handler or fact: `[handlers.NAME]`. No plugin sees those of another."""
+        return self.handlers.get(name, {})
+
+
+def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `inbox.toml` (or `file`), `INBOX_…` variables and flags; ConfigError names every mistake and its place."""
+    data = _merge(_from_file(file), _from_environment(os.environ if environment is None else environment))
+    data = _merge(data, {key: value for key, value in (flags or {}).items() if value not in (None, ())})
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
+    if settings.plugins_dir is None and Path("plugins").is_dir():
+        settings = settings.model_copy(update={"plugins_dir": Path("plugins")})
+    return settings
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    path = file or Path("inbox.toml")
+    if file is None and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, text in environment.items():
+        if not name.startswith("INBOX_") or name in ("INBOX_SHARED", "INBOX_CONFIG"):
+            continue
+        path = name.removeprefix("INBOX_").lower().split("__")
+        table = found
+        for part in path[:-1]:
+            table = table.setdefault(part, {})
+        table[path[-1]] = text.split(",") if _is_list(path) else text
+    return found
+
+
+def _is_list(path: list[str]) -> bool:
+    model: Any = Settings
+    for part in path[:-1]:
+        field = model.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return False
+        model = field.annotation
+    field = model.model_fields.get(path[-1])
+    return field is not None and isinstance(field.annotation, types.GenericAlias) and typing.get_origin(field.annotation) is tuple
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _sentence(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"]) or "settings"
+    if problem["type"] == "extra_forbidden":
+        return f"setting {place}: there is no such setting; docs/operations.md lists them"
+    return f"setting {place}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,80 @@
+"""What the rooms ask of each other, as protocols: who starts the program hands the real things in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
+
+
+class Facts(Protocol):
+    """The facts of one mail: computed when asked for, each at most once, never raising."""
+
+    def get(self, name: str) -> Value:
+        """The value of a fact, or None when it is absent or failed."""
+
+    def note(self, name: str) -> str | None:
+        """Why it is absent, when there is something to say."""
+
+
+class Memory(Protocol):
+    """What facts and handlers may know of other mails. A memory for `explain` notes nothing."""
+
+    def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:
+        """How many *other* mails noted (kind, key) before this one and not longer than `window` before it arrived; this mail is noted too.
+
+        Asking again for the same mail gives the same answer: a mail is noted once and keeps its place.
+        """
+
+    def load(self, name: str) -> bytes | None:
+        """A trained model or another named blob, or None."""
+
+
+class Outbox(Protocol):
+    """The way out for mail that handlers send."""
+
+    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes) -> str:
+        """Hand one mail (CRLF only) to the next hop and return its answer; Deferred on 4xx and lost connections, Failed on 5xx."""
+
+
+class Journal(Protocol):
+    """Where plans and outcomes are written down as they come about. Every call is durable when it returns."""
+
+    def planned(self, mail: Mail, plan: Plan) -> Plan:
+        """Keep the plan unless one is kept already; the plan that holds is returned."""
+
+    def settled(self, mail: Mail, outcome: Outcome, row: Row | None = None, due_at: datetime | None = None) -> None:
+        """One outcome, in one transaction with its row. `due_at`: when a deferred step is due again."""
+
+
+class Gate(Protocol):
+    """What a door asks: may this recipient be served, and take this mail."""
+
+    def admit(self, envelope: Envelope, recipient: str) -> Reply | None:
+        """None when the recipient may be served, else the refusal. Pure and quick: it is asked at RCPT time, on the event loop."""
+
+    async def take(self, mail: Mail) -> Sequence[Reply]:
+        """One reply for each envelope recipient, in order. A 250 means: durable. Raises when it cannot be promised (answer 451)."""
+
+
+class Counter(Protocol):
+    """Counts and observes for `/metrics` and `inbox stats`; in memory only, so it never blocks."""
+
+    def count(self, name: str, by: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add one value (seconds or octets) to a histogram."""
+
+
+class Clock(Protocol):
+    """The time of day; tests hand in their own."""
+
+    def __call__(self) -> datetime:
+        """Now, aware, in UTC."""
+
+
+Options = dict[str, Any]
+"""Checked options of one handler or fact."""
