@@ -1,0 +1,110 @@
+"""Inspect: the facts of one mail, computed when a rule asks for them, each at most once, never raising."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from inbox.model import EMPTY, Envelope, Mail, Value
+from inbox.ports import Facts, Memory, Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inbox.config import Settings
+    from inbox.model import Step
+    from inbox.parsing.message import Message
+    from inbox.plugins import Extension, Plugins
+
+_LOG = logging.getLogger("inbox.inspect")
+
+
+@dataclass(frozen=True)
+class NamedFact:
+    """A fact of the `facts:` section: an extension with options, under a name of the user's."""
+
+    extension: Extension
+    part: str | None
+    options: Mapping[str, Any]
+
+
+@dataclass
+class Materials:
+    """What a fact or a handler can want to see; `message` is parsed when the first of them asks for it."""
+
+    mail: Mail
+    parse: Callable[[bytes], Message]
+    memory: Memory
+    settings: Mapping[str, Any] = EMPTY
+    facts: Facts | None = None
+    part: str | None = None
+    step: Step | None = None
+    outbox: Outbox | None = None
+
+    @property
+    def envelope(self) -> Envelope:
+        return self.mail.envelope
+
+    @cached_property
+    def message(self) -> Message:
+        return self.parse(self.mail.raw)
+
+
+class MailFacts:
+    """The facts of one mail (`inbox.ports.Facts`)."""
+
+    def __init__(self, materials: Materials, plugins: Plugins, named: Mapping[str, NamedFact], settings: Settings) -> None:
+        self.materials = materials
+        materials.facts = self
+        self._plugins, self._named, self._settings = plugins, named, settings
+        self._values: dict[str, Value] = {}
+        self._notes: dict[str, str] = {}
+
+    def get(self, name: str) -> Value:
+        if name not in self._values:
+            self._values[name] = self._compute(name)
+        return self._values[name]
+
+    def note(self, name: str) -> str | None:
+        return self._notes.get(name)
+
+    def _compute(self, name: str) -> Value:
+        self._values[name] = None  # a fact that asks for itself sees itself absent
+        fact = self._named.get(name) or self._plain(name)
+        if fact is None:
+            self._notes[name] = "there is no such fact"
+            return None
+        try:
+            return _value(self._call(fact))
+        except Exception as error:  # noqa: BLE001  a fact of a stranger may raise anything; the mail goes on without it
+            self._notes[name] = f"fact failed: {type(error).__name__}: {error}"
+            _LOG.warning("fact failed", exc_info=True, extra={"fact": name, "mail": self.materials.mail.id})
+            return None
+
+    def _plain(self, name: str) -> NamedFact | None:
+        found = self._plugins.facts.find(name)
+        return NamedFact(found[0], found[1], EMPTY) if found else None
+
+    def _call(self, fact: NamedFact) -> object:
+        """Call with the settings and the part of this fact; facts may ask for other facts, so what was there is put back."""
+        materials = self.materials
+        before = materials.part, materials.settings
+        materials.part, materials.settings = fact.part, self._settings.of(fact.extension.name)
+        try:
+            return fact.extension.call(materials, fact.options)
+        finally:
+            materials.part, materials.settings = before
+
+
+def _value(found: object) -> Value:
+    """A fact's answer in the form that conditions read; TypeError says what a fact may be."""
+    if found is None or isinstance(found, (bool, int, float, str)):
+        return found
+    if isinstance(found, (list, tuple, set, frozenset)):
+        items = tuple(sorted(found, key=str) if isinstance(found, (set, frozenset)) else found)
+        if all(isinstance(item, (bool, int, float, str)) for item in items):
+            return items or None
+    raise TypeError(f"a fact is text, a number, true or false, None, or a list of these; this one is {type(found).__name__}")

@@ -1,0 +1,169 @@
+"""Perform: which steps of a plan may run now, one attempt at one step, and when it is due again. All but the attempt is pure.
+
+How a step can end stands in one table (docs/durability.md):
+
+    what happened                       on_error: retry     continue      stop               quarantine
+    the handler returned                done                done          done               done (or held, if it asked for it)
+    Deferred, any other exception,      deferred            deferred      deferred           deferred
+    too long
+    Failed, or tried for `retry_for`    dead                failed        failed, rest of    held
+                                                                          the rule skipped
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import signal
+import threading
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from inbox.errors import Deferred, Failed
+from inbox.model import Done, MailState, Outcome, OutcomeState, Plan, Row, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inbox.config import Work
+
+_LOG = logging.getLogger("inbox.perform")
+ENDED: frozenset[OutcomeState] = frozenset(("done", "failed", "dead", "skipped", "held"))
+_GIVEN_UP: Mapping[str, OutcomeState] = {"retry": "dead", "continue": "failed", "stop": "failed", "quarantine": "held"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What one attempt came to: its outcome, the row to be written with it, and when the step is due again if it was deferred."""
+
+    outcome: Outcome
+    row: Row | None = None
+    due_at: datetime | None = None
+
+
+class StepTimeout(Exception):  # noqa: N818  it is a word of the receipt, not an error of the program
+    """A handler took longer than its step may."""
+
+
+def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Steps that may run now, and steps that an earlier one of their rule has ended: those are to be marked `skipped`.
+
+    `states`: the last outcome of each step by number; a step without one was never tried. A deferred step may run: whether it is due
+    is the store's business.
+    """
+    run, skip = [], []
+    for step in plan.steps:
+        if states.get(step.n) in ENDED:
+            continue
+        before = [_gate(other, states.get(other.n)) for other in plan.steps if other.n < step.n and other.rule == step.rule]
+        if "ended" in before:
+            skip.append(step)
+        elif "wait" not in before:
+            run.append(step)
+    return tuple(run), tuple(skip)
+
+
+def _gate(step: Step, state: OutcomeState | None) -> str:
+    """What an earlier step of the same rule means for those behind it: go, wait, or ended."""
+    if step.when_done != "stop" and step.on_error != "stop":
+        return "go"
+    if state not in ENDED:
+        return "wait"
+    stopped = (step.when_done == "stop" and state == "done") or (step.on_error == "stop" and state == "failed")
+    return "ended" if stopped or (state == "skipped") else "go"
+
+
+def mail_state(plan: Plan, states: Mapping[int, OutcomeState]) -> MailState:
+    """The state of a mail from the states of its steps: quarantined before dead before waiting before settled."""
+    found = [states.get(step.n) for step in plan.steps]
+    if "held" in found or states.get(0) == "held":
+        return "quarantined"
+    if any(state not in ENDED for state in found):
+        return "waiting"
+    return "dead" if "dead" in found else "settled"
+
+
+def due(attempt: int, first: datetime, now: datetime, work: Work, wish: float | None = None, spread: float | None = None) -> datetime | None:
+    """When a step is tried again after its attempt number `attempt` (from 1): 1, 5, 15, 60 minutes, then hourly, +-20 %.
+
+    None when `first`, the arrival of the mail, lies `retry_for` seconds back. `wish`: seconds that the other side asked for (Retry-After),
+    honoured up to a day. `spread`: -1 to 1 instead of chance.
+    """
+    if (now - first).total_seconds() >= work.retry_for:
+        return None
+    base = work.retry[min(attempt, len(work.retry)) - 1]
+    chance = random.uniform(-1, 1) if spread is None else spread  # noqa: S311  spreads load, hides nothing
+    wait = max(base * (1 + 0.2 * chance), min(wish or 0, 86_400))
+    return now + timedelta(seconds=wait)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise StepTimeout in the body after so many seconds. Only the main thread can be interrupted; elsewhere the watchdog's kill is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def alarm(_signal: int, _frame: types.FrameType | None) -> None:
+        raise StepTimeout(f"took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again each second: a handler may swallow the first
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work) -> Ended:
+    """Try one step once and say how it ended; `call` runs the handler, `number` counts attempts from 1, `first` is the mail's arrival."""
+    try:
+        with time_limit(step.timeout or work.step_timeout):
+            result = _done(call())
+    except Failed as error:
+        return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, str(error)))
+    except Deferred as error:
+        return _again(step, number, first, work, str(error), error.retry_after)
+    except StepTimeout as error:
+        return _again(step, number, first, work, str(error))
+    except Exception as error:  # noqa: BLE001  the unknown error is temporary
+        _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
+        return _again(step, number, first, work, f"{type(error).__name__}: {error}")
+    return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row)
+
+
+def crashed(step: Step, number: int, first: datetime, work: Work, detail: str) -> Ended:
+    """The outcome of an attempt that killed its worker."""
+    return _again(step, number, first, work, detail)
+
+
+def skipped(step: Step) -> Outcome:
+    """The outcome of a step that an earlier one of its rule ended."""
+    return _outcome(step, "skipped", 0, "an earlier step of the rule ended it")
+
+
+def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:
+    at = due(number, first, datetime.now(UTC), work, wish)
+    if at is None:
+        return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, f"given up: {detail}"))
+    return Ended(_outcome(step, "deferred", number, detail), due_at=at)
+
+
+def _done(result: object) -> Done:
+    if isinstance(result, Done):
+        return result
+    if isinstance(result, Row):
+        return Done(f"row in {result.table}", result)
+    if result is None or isinstance(result, str):
+        return Done(result)
+    raise TypeError(f"a handler returns None, a short text, Row or Done; this one returned {type(result).__name__}")
+
+
+def _outcome(step: Step, state: OutcomeState, number: int, detail: str | None) -> Outcome:
+    short = detail[:1000].replace("\0", "") if detail else detail
+    return Outcome(step.n, state, number, short, datetime.now(UTC))
