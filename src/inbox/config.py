@@ -76,6 +76,7 @@ class Work(_Table):
     """How plans are carried out."""
 
     step_timeout: Seconds = 60
+    fact_timeout: Seconds = 10
     judge_timeout: Seconds = 30
     memory: int = Field(1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with
     strikes: int = Field(3, gt=0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from inbox.deadline import TimeUp, time_limit
 from inbox.model import EMPTY, Envelope, Mail, Value
 from inbox.ports import Facts, Memory, Outbox
 
@@ -33,10 +33,10 @@ class NamedFact:
 
 @dataclass
 class Materials:
-    """What a fact or a handler can want to see; `message` is parsed when the first of them asks for it."""
+    """What a fact or a handler can want to see; `read` parses the mail when the first of them asks for the message, and once."""
 
     mail: Mail
-    parse: Callable[[bytes], Message]
+    read: Callable[[], Message]
     memory: Memory
     settings: Mapping[str, Any] = EMPTY
     facts: Facts | None = None
@@ -48,9 +48,9 @@ class Materials:
     def envelope(self) -> Envelope:
         return self.mail.envelope
 
-    @cached_property
+    @property
     def message(self) -> Message:
-        return self.parse(self.mail.raw)
+        return self.read()
 
 
 class MailFacts:
@@ -78,8 +78,9 @@ class MailFacts:
             self._notes[name] = "there is no such fact"
             return None
         try:
-            return _value(self._call(fact))
-        except Exception as error:  # noqa: BLE001  a fact of a stranger may raise anything; the mail goes on without it
+            with time_limit(self._settings.work.fact_timeout):
+                return _value(self._call(fact))
+        except (Exception, SystemExit, TimeUp) as error:  # a fact of a stranger may raise anything; the mail goes on without it
             self._notes[name] = f"fact failed: {type(error).__name__}: {error}"
             _LOG.warning("fact failed", exc_info=True, extra={"fact": name, "mail": self.materials.mail.id})
             return None

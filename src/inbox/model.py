@@ -235,7 +235,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One handler asked for by one rule. `n` counts from 1 within the plan and, with the mail id, is the key of its effect."""
+    """One handler asked for by one rule. `n` counts from 1 within the plan and, with the mail id, is the key of its effect.
+
+    `values`: what the rule captured and what rules `set` for these recipients; templates of handlers may read it.
+    """
 
     n: int
     rule: str
@@ -245,6 +248,7 @@ class Step:
     on_error: OnError = "retry"
     timeout: float | None = None
     when_done: Literal["stop"] | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Json]:
         return {
@@ -256,6 +260,7 @@ class Step:
             "on_error": self.on_error,
             "timeout": self.timeout,
             "when_done": self.when_done,
+            "values": dict(self.values),
         }
 
     @classmethod

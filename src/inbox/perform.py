@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import logging
 import random
-import signal
-import threading
-import types
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed
 from inbox.model import Done, MailState, Outcome, OutcomeState, Plan, Row, Step
 
@@ -43,10 +40,6 @@ class Ended:
     outcome: Outcome
     row: Row | None = None
     due_at: datetime | None = None
-
-
-class StepTimeout(Exception):  # noqa: N818  it is a word of the receipt, not an error of the program
-    """A handler took longer than its step may."""
 
 
 def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -101,25 +94,6 @@ def due(attempt: int, first: datetime, now: datetime, work: Work, wish: float | 
     return now + timedelta(seconds=wait)
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise StepTimeout in the body after so many seconds. Only the main thread can be interrupted; elsewhere the watchdog's kill is left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def alarm(_signal: int, _frame: types.FrameType | None) -> None:
-        raise StepTimeout(f"took longer than {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again each second: a handler may swallow the first
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work) -> Ended:
     """Try one step once and say how it ended; `call` runs the handler, `number` counts attempts from 1, `first` is the mail's arrival."""
     try:
@@ -129,9 +103,9 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
         return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, str(error)))
     except Deferred as error:
         return _again(step, number, first, work, str(error), error.retry_after)
-    except StepTimeout as error:
+    except TimeUp as error:
         return _again(step, number, first, work, str(error))
-    except Exception as error:  # noqa: BLE001  the unknown error is temporary
+    except (Exception, SystemExit) as error:  # the unknown error is temporary
         _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
         return _again(step, number, first, work, f"{type(error).__name__}: {error}")
     return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row)
@@ -140,6 +114,12 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
 def crashed(step: Step, number: int, first: datetime, work: Work, detail: str) -> Ended:
     """The outcome of an attempt that killed its worker."""
     return _again(step, number, first, work, detail)
+
+
+def refusals(plan: Plan) -> tuple[Outcome, ...]:
+    """One outcome, of the mail itself (n 0), for each recipient that a rule refused."""
+    now = datetime.now(UTC)
+    return tuple(Outcome(0, "refused", 0, f"{recipient}: {reply}", now) for recipient, reply in plan.refused.items())
 
 
 def skipped(step: Step) -> Outcome:

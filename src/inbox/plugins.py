@@ -26,6 +26,7 @@ import pluggy
 
 from inbox import hookspecs
 from inbox.errors import PluginError
+from inbox.options import is_secret
 
 if TYPE_CHECKING:
     import click
@@ -69,6 +70,11 @@ class Extension:
     def options(self) -> type[BaseModel]:
         """The options as a pydantic model: validates them and gives their JSON Schema."""
         return _options_model(self.name, self.function)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """Names of the options that hold secrets."""
+        return frozenset(name for name, option in self.options.model_fields.items() if is_secret(option))
 
     def call(self, materials: Any, options: Mapping[str, Any]) -> Any:
         """Call the function with what it wants, taken from attributes of `materials`, and its options."""

@@ -1,0 +1,181 @@
+"""The path of a mail, on one screen:
+
+    keep -> parse -> inspect -> decide -> perform -> settle -> receipt
+
+`Inbox` holds one set of rules, plugins and settings. It imports neither store nor sources: whoever starts the program hands in a memory,
+an outbox and a journal. The daemon, Lambda, the commands and pytest all come through here, so they all make the same plan.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from inbox import perform
+from inbox.config import Settings
+from inbox.errors import Deferred
+from inbox.inspect import MailFacts, Materials
+from inbox.model import Mail, Outcome, OutcomeState, Plan, Receipt, Step
+from inbox.options import resolve_secret
+from inbox.parsing import parse
+from inbox.perform import Ended
+from inbox.plugins import Plugins
+from inbox.ports import Counter, Journal, Memory, Outbox
+from inbox.rules import Rules, decide, expand, load
+
+_OPEN_MAILS, _OPEN_OCTETS = 64, 32 << 20
+
+
+class NoMemory:
+    """A memory that knows no other mail: for `explain` without a store."""
+
+    def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:  # noqa: ARG002
+        return 0
+
+    def load(self, name: str) -> bytes | None:  # noqa: ARG002
+        return None
+
+
+class Inbox:
+    """Rules, plugins and settings together: what becomes of a mail, and doing it.
+
+    `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
+    noting nothing. `outbox`: the way out for handlers that send. Raises RulesError, PluginError, ConfigError.
+    """
+
+    def __init__(
+        self,
+        rules: Rules | str | Path,
+        *,
+        plugins: Plugins | None = None,
+        plugins_dir: Path | None = None,
+        settings: Settings | None = None,
+        memory: Memory | None = None,
+        peek: Memory | None = None,
+        outbox: Outbox | None = None,
+        counter: Counter | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.plugins = plugins or Plugins(plugins_dir)
+        self.rules = rules if isinstance(rules, Rules) else load(Path(rules), self.plugins, self.settings)
+        self.memory = memory or NoMemory()
+        self.peek = peek or NoMemory()
+        self.outbox = outbox
+        self.counter = counter
+        self._open: OrderedDict[str, MailFacts] = OrderedDict()
+
+    # the path
+
+    def judge(self, mail: Mail) -> Plan:
+        """Parse, inspect, decide: the plan for a mail under the rules in force. Never raises for what a mail or a fact does."""
+        return self._judge(self._facts(mail))
+
+    def attempt(self, mail: Mail, step: Step, number: int) -> Ended:
+        """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome."""
+        began = time.perf_counter()
+        ended = perform.attempt(step, lambda: self._call(mail, step), number, mail.received_at, self.settings.work)
+        if self.counter:
+            self.counter.count("inbox_steps_total", rule=step.rule, handler=step.handler, state=ended.outcome.state)
+            self.counter.observe("inbox_step_seconds", time.perf_counter() - began, handler=step.handler)
+        return ended
+
+    def explain(self, mail: Mail) -> Receipt:
+        """What would become of a mail, and why; nothing is noted, kept or done."""
+        plan = self._judge(self._facts_of(mail, self.peek))
+        return Receipt(mail, plan, reply=plan.reply)
+
+    def process(self, mail: Mail, journal: Journal | None = None) -> Receipt:
+        """All of it, here and now: judge, try every step once, write plan and outcomes into the journal."""
+        plan = self.judge(mail)
+        run = _Run(mail, journal.planned(mail, plan) if journal else plan, journal)
+        while turn := run.turn():
+            for step in turn:
+                run.add(self.attempt(mail, step, 1))
+        receipt = run.receipt()
+        if receipt.state == "settled":
+            self.plugins.settled(mail, receipt)
+        return receipt
+
+    def reload(self) -> None:
+        """Read the rules file again; on a RulesError the old rules stay in force."""
+        self.rules = load(self.rules.path, self.plugins, self.settings)
+        self._open.clear()
+
+    def every_decision(self, receipt: Receipt) -> Receipt:
+        """The receipt with a decision for each rule, also for those that the index ruled out; needs the rules version of the plan."""
+        if receipt.plan is None or receipt.plan.rules_version != self.rules.version:
+            return receipt
+        return receipt.with_decisions(expand(self.rules, receipt.plan))
+
+    # its parts
+
+    def _judge(self, facts: MailFacts) -> Plan:
+        plan = decide(self.rules, facts, facts.materials.mail.envelope.recipients)
+        if self.counter:
+            for decision in plan.decisions:
+                if decision.matched:
+                    self.counter.count("inbox_rule_matched_total", rule=decision.rule)
+        return plan
+
+    def _call(self, mail: Mail, step: Step) -> object:
+        handler = self.plugins.handlers.entries.get(step.handler)
+        if handler is None:
+            raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
+        facts = self._facts(mail)
+        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox)
+        return handler.call(materials, self._options(handler.secrets, step.options))
+
+    def _options(self, secrets: frozenset[str], options: Mapping[str, object]) -> dict[str, object]:
+        """The options of a step with its secrets in place of the references that the plan holds."""
+        return {
+            name: resolve_secret(str(value), self.rules.secrets) if name in secrets and value is not None else value
+            for name, value in options.items()
+        }
+
+    def _facts(self, mail: Mail) -> MailFacts:
+        """The facts of a mail that is worked on; the last few are kept, so that judging and performing parse once."""
+        if mail.id not in self._open:
+            self._open[mail.id] = self._facts_of(mail, self.memory)
+        self._open.move_to_end(mail.id)
+        while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets() > _OPEN_OCTETS):
+            self._open.popitem(last=False)
+        return self._open[mail.id]
+
+    def _open_octets(self) -> int:
+        return sum(facts.materials.mail.size for facts in self._open.values())
+
+    def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
+        return MailFacts(Materials(mail, cache(lambda: parse(mail.raw)), memory), self.plugins, self.rules.named_facts, self.settings)
+
+
+class _Run:
+    """One mail that is processed inline: what was tried, and how it ended."""
+
+    def __init__(self, mail: Mail, plan: Plan, journal: Journal | None) -> None:
+        self.mail, self.plan, self.journal = mail, plan, journal
+        self.outcomes: list[Outcome] = []
+        self.states: dict[int, OutcomeState] = {}
+        for outcome in perform.refusals(plan):
+            self.add(Ended(outcome))
+
+    def turn(self) -> list[Step]:
+        """Mark what earlier steps ended; the steps that may be tried now and were not yet."""
+        run, skip = perform.ready(self.plan, self.states)
+        for step in skip:
+            self.add(Ended(perform.skipped(step)))
+        return [step for step in run if step.n not in self.states] or (self.turn() if skip else [])
+
+    def add(self, ended: Ended) -> None:
+        if self.journal:
+            self.journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
+        self.outcomes.append(ended.outcome)
+        if ended.outcome.n:
+            self.states[ended.outcome.n] = ended.outcome.state
+
+    def receipt(self) -> Receipt:
+        return Receipt(self.mail, self.plan, tuple(self.outcomes), self.plan.reply, perform.mail_state(self.plan, self.states))
