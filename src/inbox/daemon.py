@@ -1,0 +1,185 @@
+"""The daemon: doors, one writer, supervised workers, health, reload. `inbox serve` runs it; SIGTERM drains it, SIGHUP reloads the rules."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inbox.assemble import open_inbox
+from inbox.errors import InboxError, RulesError
+from inbox.metrics import Metrics, render
+from inbox.model import Reply
+from inbox.reception import Judge, Reception
+from inbox.sources.health import open_health
+from inbox.sources.smtp import Doors, open_doors
+from inbox.store import Keeper, SqliteStore, open_store
+from inbox.supervise import Supervisor
+
+if TYPE_CHECKING:
+    from inbox.config import Settings
+
+_LOG = logging.getLogger("inbox.daemon")
+DRAIN_SECONDS = 30.0
+_TICK = 1.0
+_FULL = Reply(452, "4.3.1", "Not enough disk space, try again later")
+_BUSY = Reply(451, "4.3.2", "Too much mail is waiting, try again later")
+
+
+class Daemon:
+    """Everything that runs in the main process. Raises at construction what is wrong with rules, plugins, settings or store."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.store: SqliteStore = open_store(settings.dir)
+        self.store.own("serve")
+        self.box = open_inbox(settings, self.store, self.metrics)
+        self.store.remember_rules(self.box.rules.version, self.box.rules.source)
+        self.keeper = Keeper(self.store)
+        self.judge = Judge(settings)
+        self.supervisor = Supervisor(settings, self.store, settings.workers)
+        self.doors: Doors | None = None
+        self._watched = _stamps(self.box.rules.files)
+        self._hold: Reply | None = None
+        self._problem = ""
+
+    @property
+    def gate(self) -> Reception:
+        """What the doors ask."""
+        box = self.box
+        return Reception(lambda: box.rules, self.keeper, self.judge, box.plugins, self.settings, box.peek, self.metrics)
+
+    async def run(self, stop: asyncio.Event, started: Callable[[Daemon], None] | None = None) -> None:
+        """Serve until `stop` is set, then drain: no new sessions, what is in DATA may end, workers finish their step; at most 30 s."""
+        self._watch_disk()
+        self.doors = await open_doors(self.settings, self.gate, self.metrics, hold=lambda: self._hold)
+        health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
+        tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
+        _LOG.info("serving", extra={"listen": [str(address) for address in self.doors.addresses], "rules": self.box.rules.version[:12]})
+        if started:
+            started(self)
+        waiter = asyncio.create_task(stop.wait())
+        await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await self._drain(tasks)
+        if health:
+            health.close()
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
+
+    async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+        _LOG.info("draining")
+        assert self.doors is not None
+        await asyncio.gather(self.doors.drain(DRAIN_SECONDS - 5), self.supervisor.stop(DRAIN_SECONDS - 5))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self.close)
+        _LOG.info("stopped")
+
+    def close(self) -> None:
+        """Write what waits, and let go of the store."""
+        self.judge.stop()
+        self.keeper.close()
+        with contextlib.suppress(InboxError):
+            self.store.add_counts(self.metrics.drain())
+        self.store.close()
+
+    # once a second
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                await asyncio.to_thread(self._tick)
+            except (InboxError, OSError) as error:
+                self._problem = str(error)
+                _LOG.warning("housekeeping failed", extra={"why": str(error)})
+
+    def _tick(self) -> None:
+        self.store.add_counts(self.metrics.drain())
+        self._watch_disk()
+        if (stamps := _stamps(self.box.rules.files)) != self._watched:
+            self._watched = stamps
+            self.reload()
+
+    def _watch_disk(self) -> None:
+        """Set what the doors answer at MAIL: no room, too much waiting, or nothing."""
+        limits = self.settings.limits
+        free = shutil.disk_usage(self.settings.dir).free
+        waiting = self.store.count(state="kept")
+        self._hold = _FULL if free < (limits.min_free or 2 * limits.size) else _BUSY if waiting > limits.backlog else None
+        self._problem = str(self._hold) if self._hold else ""
+
+    def reload(self) -> None:
+        """Read the rules anew for doors, judge and workers. A broken file leaves the old rules live, and says so."""
+        try:
+            self.box.reload()
+        except RulesError as error:
+            self.metrics.count("inbox_rules_reload_total", result="failed")
+            for problem in error.problems:
+                _LOG.error("rules not loaded; the old ones stay live", extra={"problem": str(problem)})
+            return
+        self.store.remember_rules(self.box.rules.version, self.box.rules.source)
+        self.metrics.count("inbox_rules_reload_total", result="loaded")
+        self._watched = _stamps(self.box.rules.files)
+        self.judge.reload()
+        self.supervisor.reload()
+        _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})
+
+    # what health answers
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether new mail can be taken now, and why not."""
+        return not self._problem, self._problem or "ready"
+
+    def metrics_text(self) -> str:
+        """Prometheus text: what is counted in the store and in this process, and gauges of this moment."""
+        self.store.add_counts(self.metrics.drain())
+        stats = self.store.stats(datetime.now(UTC))
+        return render(self.store.counts(), stats.gauges())
+
+
+def _stamps(files: tuple[Path, ...]) -> tuple[Any, ...]:
+    """What changes when one of the files changes."""
+    found = []
+    for file in files:
+        try:
+            status = file.stat()
+            found.append((file, status.st_mtime_ns, status.st_size, status.st_ino))
+        except OSError:
+            found.append((file, 0, 0, 0))
+    return tuple(found)
+
+
+def serve(settings: Settings, started: Callable[[Daemon], None] | None = None) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    os.umask(0o077)
+    daemon = Daemon(settings)
+
+    async def main() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, daemon.reload))
+        await daemon.run(stop, started)
+
+    _run(main)
+
+
+def _run(main: Callable[[], Any]) -> None:
+    """On uvloop where it is installed (extra `fast`)."""
+    try:
+        import uvloop  # noqa: PLC0415  optional
+    except ImportError:
+        asyncio.run(main())
+    else:
+        uvloop.run(main())

@@ -1,0 +1,152 @@
+"""Reception: what stands behind every door. Admit a recipient, judge before the 250 where a rule may refuse on content, keep, answer.
+
+No code of users runs here but facts that read the envelope alone; judging before the 250 happens in a process of its own (`Judge`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inbox.errors import Deferred, InboxError
+from inbox.inspect import MailFacts, Materials
+from inbox.model import Envelope, Mail, Plan, Raw, Reply
+from inbox.rules import Rules, admit
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from inbox.config import Settings
+    from inbox.plugins import Plugins
+    from inbox.ports import Counter, Memory
+    from inbox.store import Keeper
+
+_NOTHING = Raw.of(b"")
+
+
+class Judging(Protocol):
+    """Whoever makes a plan before the 250."""
+
+    async def plan(self, mail: Mail) -> Plan:
+        """The plan for a mail; raises when it cannot be made now."""
+
+
+class Reception:
+    """The gate of the doors (`inbox.ports.Gate`). `rules` gives the rules in force: they change while it runs."""
+
+    def __init__(
+        self,
+        rules: Callable[[], Rules],
+        keeper: Keeper,
+        judge: Judging,
+        plugins: Plugins,
+        settings: Settings,
+        memory: Memory,
+        counter: Counter,
+    ) -> None:
+        self._rules, self._keeper, self._judge = rules, keeper, judge
+        self._plugins, self._settings, self._memory, self._counter = plugins, settings, memory, counter
+
+    def admit(self, envelope: Envelope, recipient: str) -> Reply | None:
+        """None when the recipient may be served, else the refusal: unknown domain, or a rule that refuses on envelope facts alone."""
+        rules = self._rules()
+        mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
+        facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._settings)
+        return admit(rules, facts, recipient)
+
+    async def take(self, mail: Mail) -> Sequence[Reply]:
+        """Keep a mail and answer for each recipient, in order. A 250 means: durable, under the id that the text ends with."""
+        recipients = mail.envelope.recipients
+        plan = await self._judge.plan(mail) if self._rules().refuses_on_content else None
+        refused = plan.refused if plan else {}
+        if not recipients or any(recipient not in refused for recipient in recipients):
+            await self._keeper.keep(mail, plan)
+            self._counter.count("inbox_accepted_total", source=mail.envelope.source)
+            self._counter.observe("inbox_mail_bytes", mail.size)
+        for _ in refused:
+            self._counter.count("inbox_refused_total", reason="rule")
+        kept = Reply(250, "2.0.0", f"kept as {mail.id}")
+        return [refused.get(recipient, kept) for recipient in recipients] or [kept]
+
+
+class Judge:
+    """One process that judges mail before its 250. It is started when first asked, and anew after it died or hung."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = asyncio.Lock()
+        self._process: Any = None
+        self._pipe: Connection[Any, Any] | None = None
+        self._stale = False
+
+    async def plan(self, mail: Mail) -> Plan:
+        """The plan for a mail; Deferred when the judge died or took longer than `judge_timeout`."""
+        async with self._lock:
+            answer = await asyncio.to_thread(self._ask, mail)
+        if isinstance(answer, Plan):
+            return answer
+        raise Deferred(f"judging before the 250 failed: {answer}")
+
+    def _ask(self, mail: Mail) -> Plan | str:
+        if self._stale:
+            self.stop()
+        pipe = self._pipe or self._start()
+        try:
+            pipe.send(mail)
+            if pipe.poll(self._settings.work.judge_timeout):
+                answer: Plan | str = pipe.recv()
+                return answer
+        except (EOFError, OSError) as error:
+            self.stop()
+            return f"the judge died: {type(error).__name__}"
+        self.stop()
+        return f"no answer within {self._settings.work.judge_timeout:g} s"
+
+    def _start(self) -> Connection[Any, Any]:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, far = spawn.Pipe()
+        self._process = spawn.Process(target=_judge, args=(far, self._settings), daemon=True, name="inbox-judge")
+        self._process.start()
+        far.close()
+        return self._pipe
+
+    def reload(self) -> None:
+        """Judge the next mail with the rules as they are then."""
+        self._stale = True
+
+    def stop(self) -> None:
+        """End the process; the next mail starts a fresh one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(5)
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process = self._pipe = None
+        self._stale = False
+
+
+def _judge(pipe: Connection[Any, Any], settings: Settings) -> None:
+    """The judge's own process: a mail comes in, a plan or the words of a failure go out."""
+    from inbox.assemble import open_inbox  # noqa: PLC0415  only the judge's process needs it
+    from inbox.store import open_store  # noqa: PLC0415
+
+    store = open_store(settings.dir)
+    try:
+        box = open_inbox(settings, store)
+        while True:
+            mail = pipe.recv()
+            try:
+                pipe.send(box.judge(mail))
+            except InboxError as error:
+                pipe.send(str(error))
+    except (EOFError, KeyboardInterrupt):
+        pass
+    finally:
+        store.close()
+
+
+def _no_message() -> Any:
+    raise InboxError("there is no message yet at RCPT time")
