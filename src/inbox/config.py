@@ -122,13 +122,18 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, envir
     """Settings from `inbox.toml` (or `file`), `INBOX_…` variables and flags; ConfigError names every mistake and its place."""
     data = _merge(_from_file(file), _from_environment(os.environ if environment is None else environment))
     data = _merge(data, {key: value for key, value in (flags or {}).items() if value not in (None, ())})
-    try:
-        settings = Settings.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
+    settings = validate(data)
     if settings.plugins_dir is None and Path("plugins").is_dir():
         settings = settings.model_copy(update={"plugins_dir": Path("plugins")})
     return settings
+
+
+def validate(data: Mapping[str, Any]) -> Settings:
+    """Settings from plain data; ConfigError has a line for every mistake."""
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
 
 
 def _from_file(file: Path | None) -> dict[str, Any]:

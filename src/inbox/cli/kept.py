@@ -1,0 +1,215 @@
+"""`list`, `show`, `search`, `raw`, `dead`, `quarantine`, `stats`: what is in the store."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inbox.cli import NO, OK
+from inbox.cli.common import common, open_store, print_json, visible
+from inbox.cli.trace import receipt_lines
+from inbox.errors import ConfigError, NotFound
+from inbox.model import isoformat
+
+if TYPE_CHECKING:
+    from inbox.config import Settings
+    from inbox.model import Receipt
+    from inbox.store import SqliteStore
+
+STATES = ("kept", "waiting", "settled", "dead", "quarantined")
+
+
+@click.command(name="list")
+@click.option("--state", type=click.Choice(STATES), help="Only mails in this state.")
+@click.option("--rule", help="Only mails that this rule matched.")
+@click.option("--label", help="Only mails with this label.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
+@click.option("--before", metavar="ID", help="Older than this mail (for the next page).")
+@click.option("--count", "counting", is_flag=True, help="Print their number only.")
+@click.option("--ids", is_flag=True, help="Print all ids, one a line, oldest first.")
+@common
+def list_(settings: Settings, *, counting: bool, ids: bool, limit: int, before: str | None, as_json: bool, **which: Any) -> int:
+    """List the mails in the store, newest first."""
+    store = open_store(settings, read_only=True)
+    if counting:
+        number = store.count(**which)
+        print_json({"count": number}) if as_json else click.echo(number)
+    elif ids:
+        found = list(store.ids(**which))
+        print_json(found) if as_json else click.echo("".join(f"{id_}\n" for id_ in found), nl=False)
+    else:
+        _print_rows(store.mails(limit=limit, before=before, **which), as_json=as_json)
+    return OK
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@common
+def search(words: tuple[str, ...], limit: int, settings: Settings, *, as_json: bool) -> int:
+    """Find settled mails whose subject, addresses or text hold all WORDS. None found: exit status 1."""
+    rows = open_store(settings, read_only=True).search(" ".join(words), limit=limit)
+    _print_rows(rows, as_json=as_json)
+    return OK if rows else NO
+
+
+def _print_rows(rows: Any, *, as_json: bool) -> None:
+    """Rows of a list: id, time, state, sender, recipients, subject."""
+    if as_json:
+        print_json([row.to_dict() for row in rows])
+        return
+    for row in rows:
+        sender, recipients = row.sender or "<>", ", ".join(row.recipients)
+        line = f"{row.id}  {isoformat(row.received_at)[:19]}  {row.state:<11}  {sender} -> {recipients}  {row.subject or ''}"
+        click.echo(visible(line.rstrip()))
+
+
+@click.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--all", "every", is_flag=True, help="Show every rule, also those that the index ruled out.")
+@common
+def show(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+    """The receipt of a mail: what was decided and why, what was done, attempt by attempt."""
+    store = open_store(settings, read_only=True)
+    for id_ in ids:
+        receipt = _expanded(store, _receipt(store, id_), settings, every=every)
+        print_json(receipt.to_dict()) if as_json else click.echo("\n".join(receipt_lines(receipt, store.subject(id_))))
+    return OK
+
+
+def _receipt(store: SqliteStore, id_: str) -> Receipt:
+    try:
+        return store.receipt(id_)
+    except NotFound:
+        raise ConfigError(f"there is no mail {id_} in the store; `inbox list` shows the ids") from None
+
+
+def _expanded(store: SqliteStore, receipt: Receipt, settings: Settings, *, every: bool) -> Receipt:
+    """With every rule of the version that judged it, when that version can still be loaded; else as it is stored."""
+    from inbox.cli.mails import SHOWN_RULES
+    from inbox.errors import InboxError
+    from inbox.plugins import Plugins
+    from inbox.rules import expand, load_text
+
+    plan = receipt.plan
+    if plan is None or not plan.passed_over or not (every or plan.passed_over <= SHOWN_RULES):
+        return receipt
+    try:
+        text = store.rules_text(plan.rules_version)
+        return receipt.with_decisions(expand(load_text(text, settings.rules, Plugins(settings.plugins_dir), settings), plan))
+    except InboxError:
+        return receipt
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@common
+def raw(id_: str, settings: Settings, *, as_json: bool) -> int:  # noqa: ARG001  octets are octets
+    """Write the octets of a mail to standard output, exactly as they came in. `newest` is the one that came in last."""
+    store = open_store(settings, read_only=True)
+    if id_ == "newest":
+        newest = store.mails(limit=1)
+        if not newest:
+            raise ConfigError("the store is empty")
+        id_ = newest[0].id
+    sys.stdout.buffer.write(_receipt(store, id_).mail.raw)
+    sys.stdout.buffer.flush()
+    return OK
+
+
+@click.group()
+def dead() -> None:
+    """Mails that a step gave up on: list them, try again, or drop them."""
+
+
+@dead.command(name="list")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@common
+def dead_list(limit: int, settings: Settings, *, as_json: bool) -> int:
+    """List the dead mails, newest first."""
+    _print_rows(open_store(settings, read_only=True).mails(state="dead", limit=limit), as_json=as_json)
+    return OK
+
+
+@dead.command(name="retry")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@click.option("--all", "every", is_flag=True, help="All dead mails.")
+@common
+def dead_retry(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+    """Make the steps that gave up due again, now; what was done is not done again."""
+    return _each(settings, ids, "dead", "dead_retry", every=every, as_json=as_json)
+
+
+@dead.command(name="drop")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@click.option("--all", "every", is_flag=True, help="All dead mails.")
+@common
+def dead_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+    """Give mails up for good: no step of theirs is tried again. Mail and receipt stay, and who dropped it is recorded."""
+    return _each(settings, ids, "dead", "dead_drop", every=every, as_json=as_json)
+
+
+@click.group()
+def quarantine() -> None:
+    """Mails that are held: list them, release or drop them."""
+
+
+@quarantine.command(name="list")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@common
+def quarantine_list(limit: int, settings: Settings, *, as_json: bool) -> int:
+    """List the held mails, newest first."""
+    _print_rows(open_store(settings, read_only=True).mails(state="quarantined", limit=limit), as_json=as_json)
+    return OK
+
+
+@quarantine.command(name="release")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@click.option("--all", "every", is_flag=True, help="All held mails.")
+@common
+def quarantine_release(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+    """Let held mails go on: steps that were held count as done, a poison mail is judged again."""
+    return _each(settings, ids, "quarantined", "release_quarantine", every=every, as_json=as_json)
+
+
+@quarantine.command(name="drop")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@click.option("--all", "every", is_flag=True, help="All held mails.")
+@common
+def quarantine_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+    """Give held mails up for good. Mail and receipt stay, and who dropped it is recorded."""
+    return _each(settings, ids, "quarantined", "dead_drop", every=every, as_json=as_json)
+
+
+def _each(settings: Settings, ids: tuple[str, ...], state: str, action: str, *, every: bool, as_json: bool) -> int:
+    """Do one thing to each mail named, or to all in a state."""
+    store = open_store(settings)
+    if not ids and not every:
+        raise click.UsageError("name mails by their ids, or say --all")
+    chosen = list(store.ids(state=state)) if every else list(ids)
+    for id_ in chosen:
+        try:
+            getattr(store, action)(id_)
+        except NotFound as error:
+            raise ConfigError(str(error)) from None
+    print_json(chosen) if as_json else click.echo(f"{len(chosen)} mails")
+    return OK
+
+
+@click.command()
+@common
+def stats(settings: Settings, *, as_json: bool) -> int:
+    """What was accepted, refused and why, settled, deferred; what waits and for how long; per rule and handler."""
+    from inbox.cli.figures import figure_lines
+
+    store = open_store(settings, read_only=True)
+    found, counts = store.stats(datetime.now(UTC)), store.counts()
+    if as_json:
+        counted = [{"name": name, "labels": labels, "value": value} for (name, labels), value in sorted(counts.items())]
+        print_json({**found.to_dict(), "counts": counted})
+    else:
+        click.echo("\n".join(figure_lines(found, counts)))
+    return OK

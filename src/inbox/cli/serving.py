@@ -1,0 +1,76 @@
+"""`serve`, `work`: the long-running commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inbox import config
+from inbox.cli import OK
+from inbox.cli.common import common
+
+if TYPE_CHECKING:
+    from inbox.config import Settings
+    from inbox.daemon import Daemon
+
+DEFAULT_LISTENER = "127.0.0.1:8025"
+
+
+@click.command()
+@click.option("--smtp", multiple=True, metavar="HOST:PORT", help=f"Listen for SMTP; repeatable (default {DEFAULT_LISTENER}).")
+@click.option("--lmtp", multiple=True, metavar="HOST:PORT", help="Listen for LMTP; repeatable.")
+@click.option("--smtps", multiple=True, metavar="HOST:PORT", help="Listen for SMTP with implicit TLS; repeatable.")
+@click.option("--http", metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz.")
+@click.option("--workers", type=click.IntRange(0), help="Worker processes (default 1; 0 only receives).")
+@click.option("--certificate", type=click.Path(path_type=Path), help="TLS certificate chain (PEM): offers STARTTLS.")
+@click.option("--key", type=click.Path(path_type=Path), help="TLS private key (PEM).")
+@common
+def serve(settings: Settings, *, as_json: bool, **flags: Any) -> int:  # noqa: ARG001  logs are JSON anyway
+    """Receive mail, keep it, and carry out what the rules say, until SIGTERM. SIGHUP, or a changed file, reloads the rules."""
+    from inbox import daemon, logs
+
+    settings = _listening(_overlay(settings, flags))
+    logs.setup(settings.log.level, addresses=settings.log.addresses)
+    daemon.serve(settings, _announce)
+    return OK
+
+
+def _overlay(settings: Settings, flags: dict[str, Any]) -> Settings:
+    """The settings with the flags on top, checked as a whole."""
+    given = {name: flags[name] for name in ("smtp", "lmtp", "smtps", "http", "workers") if flags[name] not in (None, ())}
+    tls = {name: flags[name] for name in ("certificate", "key") if flags[name]}
+    base = settings.model_dump()
+    return config.validate({**base, **given, "tls": {**base["tls"], **tls}})
+
+
+def _listening(settings: Settings) -> Settings:
+    if settings.smtp or settings.lmtp or settings.smtps:
+        return settings
+    return settings.model_copy(update={"smtp": (DEFAULT_LISTENER,)})
+
+
+def _announce(daemon: Daemon) -> None:
+    """Tell a person at a terminal where it listens and what it would take."""
+    if not sys.stderr.isatty():
+        return
+    doors = daemon.doors.addresses if daemon.doors else ()
+    click.echo(f"inbox listens on {', '.join(str(door) for door in doors)}; mail for {_domains(daemon)}; Ctrl-C stops it", err=True)
+
+
+def _domains(daemon: Daemon) -> str:
+    return ", ".join(daemon.box.rules.domains) or "nobody: add domains to the rules file"
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@common
+def work(workers: int, settings: Settings, *, as_json: bool) -> int:  # noqa: ARG001  logs are JSON anyway
+    """Carry out plans of mail that another process receives (`serve --workers 0`), until SIGTERM."""
+    from inbox import logs, supervise
+
+    logs.setup(settings.log.level, addresses=settings.log.addresses)
+    supervise.main(settings.model_copy(update={"workers": workers}))
+    return OK
