@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`. Both set up a private environment in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHARED ?= $(or $(INBOX_SHARED),../shared)
+KILLS ?= 50
+
+.PHONY: run test lint types docs faults bench clean
+
+run: $(VENV)/run
+	$(BIN)/inbox serve --http 127.0.0.1:8080
+
+test: lint types
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+# Reference pages that are generated from code; a test fails when they are stale.
+docs: $(VENV)/dev
+	$(BIN)/python docs/generate.py
+
+# Long proofs; the last results stand in docs/durability.md.
+faults: $(VENV)/dev
+	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/faults.sh "$(SHARED)" $(KILLS)
+
+bench: $(VENV)/dev
+	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/bench.sh "$(SHARED)"
+
+$(VENV)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inbox needs Python 3.11 or later: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+$(VENV)/run: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[fast]'
+	touch $@
+
+$(VENV)/dev: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[all,dev]'
+	touch $@ $(VENV)/run
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,152 @@
+"""`plugins`, `doctor`: what is installed here, and whether it can work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inbox.cli import NO, OK
+from inbox.cli.common import common, print_json
+from inbox.errors import InboxError
+
+if TYPE_CHECKING:
+    from inbox.config import Settings
+    from inbox.plugins import Plugins
+
+
+@click.command()
+@common
+def plugins(settings: Settings, *, as_json: bool) -> int:
+    """List plugins with their versions, facts, handlers and options."""
+    from inbox.plugins import Plugins
+
+    listing = Plugins(settings.plugins_dir).listing()
+    if as_json:
+        print_json(listing)
+    else:
+        click.echo("\n".join(line for plugin in listing for line in _plugin_lines(plugin)))
+    return OK
+
+
+def _plugin_lines(plugin: dict[str, Any]) -> Iterator[str]:
+    yield f"{plugin['name']} {plugin['version'] or ''}".rstrip()
+    for kind in ("facts", "handlers"):
+        for entry in plugin[kind]:
+            yield f"  {kind[:-1]} {entry['name']}: {entry['help'].splitlines()[0]}"
+            yield from (f"      {_option_line(name, option, entry['required'])}" for name, option in entry["options"].items())
+    for kind in ("sources", "stores"):
+        yield from (f"  {kind[:-1]} {name}" for name in plugin[kind])
+
+
+def _option_line(name: str, option: dict[str, Any], required: list[str]) -> str:
+    kinds = [option.get("type")] if option.get("type") else [part.get("type", "one of") for part in option.get("anyOf", [])]
+    kind = " or ".join(str(k) for k in kinds if k and k != "null") or "any"
+    return f"{name}: {kind}, required" if name in required else f"{name}: {kind} = {option.get('default')!r}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the doctor looked at: ok, warning or wrong, and the remedy."""
+
+    what: str
+    verdict: str
+    detail: str
+
+
+@click.command()
+@common
+def doctor(settings: Settings, *, as_json: bool) -> int:
+    """Look at settings, rules, plugins, store, disk, certificates and relay, and say what is wrong and what would mend it."""
+    findings = list(_examine(settings))
+    if as_json:
+        print_json([vars(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.verdict:<8} {finding.what}: {finding.detail}")
+    return NO if any(finding.verdict == "wrong" for finding in findings) else OK
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
+    yield Finding("versions", "ok", f"inbox {metadata.version('inboxd')}, Python {platform.python_version()}, SQLite {_sqlite()}")
+    if os.geteuid() == 0:
+        yield Finding("user", "warning", "running as root; give the daemon an account of its own")
+    loaded = _plugins(settings)
+    if isinstance(loaded, Finding):
+        yield loaded
+        return
+    yield Finding("plugins", "ok", f"{len(list(loaded.facts))} facts, {len(list(loaded.handlers))} handlers")
+    yield from _rules(settings, loaded)
+    yield from _store(settings)
+    yield _tls(settings)
+    yield _relay(settings)
+
+
+def _sqlite() -> str:
+    import sqlite3
+
+    return sqlite3.sqlite_version
+
+
+def _plugins(settings: Settings) -> Plugins | Finding:
+    from inbox.plugins import Plugins
+
+    try:
+        return Plugins(settings.plugins_dir)
+    except InboxError as error:
+        return Finding("plugins", "wrong", str(error))
+
+
+def _rules(settings: Settings, loaded: Plugins) -> Iterator[Finding]:
+    from inbox.rules import check
+
+    rules, problems = check(settings.rules, loaded, settings)
+    for problem in problems:
+        yield Finding("rules", "wrong" if problem.severity == "error" else "warning", str(problem))
+    if rules:
+        domains = ", ".join(rules.domains)
+        yield Finding("rules", "ok" if domains else "warning", f"{len(rules.rules)} rules for {domains or 'no domain: every mail is refused'}")
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    from inbox.store import open_store
+
+    try:
+        store = open_store(settings.dir)
+    except (InboxError, OSError) as error:
+        yield Finding("store", "wrong", str(error))
+        return
+    yield Finding("store", "ok", f"{settings.dir}: {store.count():,} mails, {store.durability()}")
+    store.close()
+    free, needed = shutil.disk_usage(settings.dir).free, settings.limits.min_free or 2 * settings.limits.size
+    yield Finding("disk", "ok" if free > needed else "wrong", f"{free >> 20:,} MiB free, mail is refused (452) below {needed >> 20:,} MiB")
+
+
+def _tls(settings: Settings) -> Finding:
+    if not settings.tls.certificate:
+        return Finding("tls", "warning", "no certificate: STARTTLS is not offered; set tls.certificate and tls.key")
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls.certificate, settings.tls.key)
+    except (OSError, ssl.SSLError) as error:
+        return Finding("tls", "wrong", f"{settings.tls.certificate} cannot be used: {error}")
+    return Finding("tls", "ok", str(settings.tls.certificate))
+
+
+def _relay(settings: Settings) -> Finding:
+    """Reached only when it is on this machine or named in the settings: the doctor makes no other connection."""
+    where = (settings.relay.host, settings.relay.port)
+    try:
+        socket.create_connection(where, 3).close()
+    except OSError as error:
+        text = f"{where[0]}:{where[1]} does not answer ({error.strerror or error}); `reply` and `forward` wait until it does"
+        return Finding("relay", "warning", text)
+    return Finding("relay", "ok", f"{where[0]}:{where[1]} answers")
