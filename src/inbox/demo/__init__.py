@@ -1,0 +1,1 @@
+"""What `inbox demo` plays with: a rules file, a template and five mails."""
