@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from inbox.model import Decision, Envelope, Mail, Plan, Raw, Reply, Step, Verdict, isoformat, new_id
 
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from inbox.config import Work
 from inbox.errors import Deferred, Failed
 from inbox.model import Done, Plan, Row, Step
@@ -101,7 +102,13 @@ ATTEMPTS = [
     ("failed, continue", raising(Failed("no")), "continue", "failed", "no"),
     ("failed, stop", raising(Failed("no")), "stop", "failed", "no"),
     ("failed, quarantine", raising(Failed("no")), "quarantine", "held", "no"),
-    ("a handler that returns nonsense", lambda: 3.5, "retry", "deferred", "TypeError: a handler returns None, a short text, Row or Done; this one returned float"),
+    (
+        "a handler that returns nonsense",
+        lambda: 3.5,
+        "retry",
+        "deferred",
+        "TypeError: a handler returns None, a short text, Row or Done; this one returned float",
+    ),
 ]
 
 
@@ -122,7 +129,7 @@ def test_a_handler_that_sleeps_past_its_timeout_is_deferred():
     def sleepy():
         try:
             time.sleep(5)
-        except Exception:  # noqa: BLE001  what careless handlers do
+        except Exception:
             time.sleep(5)
 
     ended = attempt(Step(1, "r", "h", timeout=0.05), sleepy, 1, datetime.now(UTC), WORK)

@@ -44,7 +44,7 @@ _HOMES = {
     "Message": "parsing.message",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  all are strings
 
 
 def __getattr__(name: str) -> Any:

@@ -80,7 +80,9 @@ def mail_state(plan: Plan, states: Mapping[int, OutcomeState]) -> MailState:
     return "dead" if "dead" in found else "settled"
 
 
-def due(attempt: int, first: datetime, now: datetime, work: Work, wish: float | None = None, spread: float | None = None) -> datetime | None:
+def due(
+    attempt: int, first: datetime, now: datetime, work: Work, wish: float | None = None, spread: float | None = None
+) -> datetime | None:
     """When a step is tried again after its attempt number `attempt` (from 1): 1, 5, 15, 60 minutes, then hourly, +-20 %.
 
     None when `first`, the arrival of the mail, lies `retry_for` seconds back. `wish`: seconds that the other side asked for (Retry-After),

@@ -170,7 +170,8 @@ def _print(receipts: list[tuple[Sample, Receipt | None, str]], arrived: list[Mai
 def _document(receipts: list[tuple[Sample, Receipt | None, str]], arrived: list[Mail]) -> dict[str, Any]:
     return {
         "mails": [
-            {"title": sample.title, "answer": answer, "receipt": receipt.to_dict() if receipt else None} for sample, receipt, answer in receipts
+            {"title": sample.title, "answer": answer, "receipt": receipt.to_dict() if receipt else None}
+            for sample, receipt, answer in receipts
         ],
         "left": [{"envelope": mail.envelope.to_dict(), "subject": _subject(mail)} for mail in arrived],
     }

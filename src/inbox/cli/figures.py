@@ -24,7 +24,9 @@ def figure_lines(stats: Stats, counts: Counts) -> Iterator[str]:
         yield from (f"  {labels or '-':<44} {value:>12,.0f}" for labels, value in rows)
     for title, rows in histograms.items():
         yield title
-        yield from (f"  {labels or '-':<44} {count:>12,.0f} times   mean {_number(total / count)}" for labels, count, total in rows if count)
+        yield from (
+            f"  {labels or '-':<44} {count:>12,.0f} times   mean {_number(total / count)}" for labels, count, total in rows if count
+        )
 
 
 def _parted(counts: Counts) -> tuple[dict[str, list[tuple[str, float]]], dict[str, list[tuple[str, float, float]]]]:

@@ -112,7 +112,9 @@ def _rules(settings: Settings, loaded: Plugins) -> Iterator[Finding]:
         yield Finding("rules", "wrong" if problem.severity == "error" else "warning", str(problem))
     if rules:
         domains = ", ".join(rules.domains)
-        yield Finding("rules", "ok" if domains else "warning", f"{len(rules.rules)} rules for {domains or 'no domain: every mail is refused'}")
+        yield Finding(
+            "rules", "ok" if domains else "warning", f"{len(rules.rules)} rules for {domains or 'no domain: every mail is refused'}"
+        )
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

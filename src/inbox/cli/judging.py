@@ -94,5 +94,7 @@ def train(files: tuple[str, ...], label: str, model: str, settings: Settings, *,
     if as_json:
         print_json({"model": model, "labels": counts})
     else:
-        click.echo(f"{len(messages)} mails learned as {label}; model {model} knows " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+        click.echo(
+            f"{len(messages)} mails learned as {label}; model {model} knows " + ", ".join(f"{n} {name}" for name, n in counts.items())
+        )
     return OK
