@@ -82,7 +82,7 @@ class Extension:
 
 
 def _options_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
-    from pydantic import ConfigDict, create_model
+    from pydantic import ConfigDict, create_model  # noqa: PLC0415  heavy, and not needed to find plugins
 
     hints = typing.get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
