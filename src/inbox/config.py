@@ -57,6 +57,10 @@ class Limits(_Table):
     idle: Seconds = 30
     session: Seconds = 600
     data: Seconds = 3600
+    data_rate: int = Field(500, ge=0)  # octets a second that DATA must come with, on average
+    handshake: Seconds = 30
+    greet_delay: Seconds = 0  # who talks before the greeting is refused; 0: nobody is kept waiting
+    line_endings: Literal["strict", "normalize"] = "strict"  # bare CR, LF, NUL in DATA: refused, or mended to CRLF
     min_free: int | None = None  # octets free on the disk; None: twice `size`
     backlog: int = Field(100_000, gt=0)
 
