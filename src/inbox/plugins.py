@@ -14,6 +14,7 @@ import importlib.util
 import inspect
 import logging
 import sys
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ class Extension:
 def _options_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
     from pydantic import ConfigDict, create_model  # noqa: PLC0415  heavy, and not needed to find plugins
 
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _option_hints(function)
     fields: dict[str, Any] = {}
     extra: Any = None
     for parameter in inspect.signature(function).parameters.values():
@@ -98,6 +99,14 @@ def _options_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
         fields["__pydantic_extra__"] = (dict[str, extra], ...)
     model: type[BaseModel] = create_model(name, __config__=config, **fields)
     return model
+
+
+def _option_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of the options alone: those of the positional names may be importable for type checkers only."""
+    options = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    annotations = {name: p.annotation for name, p in inspect.signature(function).parameters.items() if p.kind in options}
+    plain = inspect.unwrap(function)
+    return typing.get_type_hints(types.SimpleNamespace(__annotations__=annotations), getattr(plain, "__globals__", {}), include_extras=True)
 
 
 def _check_signature(kind: str, name: str, function: Callable[..., Any], known: tuple[str, ...]) -> tuple[str, ...]:
