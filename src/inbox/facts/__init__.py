@@ -1,0 +1,26 @@
+"""Built-in facts: what rules can read about a mail without any further plugin.
+
+Each fact is one function; its first docstring line is the help that `inbox plugins` prints. A fact answers None when it is absent: a
+mail without subject has no `subject`. Facts that want nothing but the envelope are known at RCPT time, before the mail is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inbox.facts import attachments, bayes, envelope, headers, history, keywords, kinds, moment
+from inbox.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from inbox.hookspecs import Register
+
+
+@hookimpl
+def register_facts(register: Register) -> None:
+    for table in (envelope.FACTS, headers.FACTS, attachments.FACTS, kinds.FACTS, moment.FACTS):
+        for name, function in table.items():
+            register(name, function)
+    register("seen", history.seen)
+    register("rate", history.rate)
+    register("keywords", keywords.keywords, check=keywords.check)
+    register("bayes", bayes.bayes, check=bayes.check)
