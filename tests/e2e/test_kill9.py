@@ -89,14 +89,9 @@ def test_the_shared_harness_finds_nothing_lost(tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text(RULES)
     inbox = f"{sys.executable} -m inbox"
-    done = subprocess.run(
-        [sys.executable, SHARED / "faults" / "kill9.py", "--kills", "5", "--up", "0.8", "1.6", "--port", str(free_port())]
-        + ["--server", f"{inbox} serve --smtp 127.0.0.1:{{port}} --dir {{dir}} --rules {rules}"]
-        + ["--ids", f"{inbox} list --ids --dir {{dir}}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    command = [sys.executable, SHARED / "faults" / "kill9.py", "--kills", "5", "--up", "0.8", "1.6", "--port", str(free_port())]
+    command += ["--server", f"{inbox} serve --smtp 127.0.0.1:{{port}} --dir {{dir}} --rules {rules}"]
+    command += ["--ids", f"{inbox} list --ids --dir {{dir}}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "LOST=0" in done.stdout
