@@ -1,0 +1,173 @@
+"""The reading side: receipts, lists, search, figures. Every question is answered from one moment; none scans all mails."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from inbox.errors import NotFound
+from inbox.model import ACCEPTED, Json, Mail, Receipt
+from inbox.store.base import Base
+from inbox.store.values import MAIL_COLUMNS, SUMMARY_COLUMNS, Summary, mail_of, moment, outcome_of, plan_of, summary_of, text
+
+_PAGE = 1000
+_WORDS = 64
+_TEXT = 100_000
+STATES = ("kept", "waiting", "settled", "dead", "quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What is in the store: mails by state, the age in seconds of the oldest that is kept or waits, octets of all mails and of the files."""
+
+    states: dict[str, int]
+    oldest: dict[str, float]
+    octets: int
+    database_octets: int
+
+    def to_dict(self) -> dict[str, Json]:
+        return {"states": {**self.states}, "oldest": {**self.oldest}, "octets": self.octets, "database_octets": self.database_octets}
+
+    def gauges(self) -> list[tuple[str, dict[str, str], float]]:
+        """The same as gauges for /metrics: (name, labels, value)."""
+        return [
+            *(("inbox_mails", {"state": state}, float(number)) for state, number in self.states.items()),
+            *(("inbox_oldest_seconds", {"state": state}, age) for state, age in self.oldest.items()),
+            ("inbox_stored_octets", {}, float(self.octets)),
+            ("inbox_database_octets", {}, float(self.database_octets)),
+        ]
+
+
+class Archive(Base):
+    """The reading side of the store."""
+
+    def mail(self, mail_id: str) -> Mail:
+        """One mail, as it came in; NotFound."""
+        with self._connections.read() as db:
+            return mail_of(self._mail_row(db, mail_id), self._blobs.path)
+
+    def receipt(self, mail_id: str) -> Receipt:
+        """The whole truth about one mail; NotFound."""
+        with self._connections.snapshot() as db:
+            row = self._mail_row(db, mail_id)
+            plan_row = db.execute("select plan from plans where seq = ?", (row["seq"],)).fetchone()
+            rows = db.execute("select n, state, attempt, detail, at from outcomes where seq = ? order by k", (row["seq"],)).fetchall()
+        plan = plan_of(plan_row[0]) if plan_row else None
+        outcomes = tuple(outcome_of(row) for row in rows)
+        return Receipt(mail_of(row, self._blobs.path), plan, outcomes, plan.reply if plan else ACCEPTED, row["state"])
+
+    def _mail_row(self, db: sqlite3.Connection, mail_id: str) -> sqlite3.Row:
+        row: sqlite3.Row | None = db.execute(f"select {MAIL_COLUMNS}, state from mails where id = ?", (mail_id,)).fetchone()  # noqa: S608
+        if row is None:
+            raise NotFound(f"there is no mail {mail_id} in the store; `inbox list` shows the ids")
+        return row
+
+    def subject(self, mail_id: str) -> str | None:
+        """The subject, once the mail was judged; NotFound."""
+        with self._connections.read() as db:
+            row = db.execute("select subject from mails where seq = ?", (self._seq(db, mail_id),)).fetchone()
+        subject: str | None = row[0]
+        return subject
+
+    def mails(
+        self,
+        state: str | None = None,
+        rule: str | None = None,
+        label: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> list[Summary]:
+        """Mails, newest first, that fit every filter; `before` and `after` are ids of mails (not in the answer): older, newer than those."""
+        with self._connections.snapshot() as db:
+            where, values = _filter(state, rule, label)
+            for sign, mail_id in (("<", before), (">", after)):
+                if mail_id is not None:
+                    where.append(f"seq {sign} ?")
+                    values.append(self._seq(db, mail_id))
+            sql = f"select {SUMMARY_COLUMNS} from mails where {' and '.join(where)} order by seq desc limit ?"  # noqa: S608  constants
+            return [summary_of(row) for row in db.execute(sql, (*values, limit))]
+
+    def count(self, state: str | None = None, rule: str | None = None, label: str | None = None) -> int:
+        """How many mails fit every filter."""
+        with self._connections.read() as db:
+            if rule is None and label is None:
+                sql, values = "select coalesce(sum(mails), 0) from states where ? in (state, '')", [state or ""]
+            else:
+                where, values = _filter(state, rule, label)
+                sql = f"select count(*) from mails where {' and '.join(where)}"  # noqa: S608  constants
+            number: int = db.execute(sql, values).fetchone()[0]
+        return number
+
+    def ids(self, state: str | None = None, rule: str | None = None, label: str | None = None) -> Iterator[str]:
+        """The ids of all mails that fit, oldest first; read in pages, so that what is written meanwhile is not held up."""
+        where, values = _filter(state, rule, label)
+        sql = f"select seq, id from mails where {' and '.join(where)} and seq > ? order by seq limit {_PAGE}"  # noqa: S608  constants
+        last = 0
+        while True:
+            with self._connections.read() as db:
+                page = db.execute(sql, (*values, last)).fetchall()
+            yield from (row["id"] for row in page)
+            if len(page) < _PAGE:
+                return
+            last = page[-1]["seq"]
+
+    def index(self, mail: Mail, subject: str | None, addresses: str, body: str | None) -> None:
+        """Make a mail findable: its subject (shown in lists too), `addresses` (any text with names and addresses), and its text."""
+        with self._connections.write() as db:
+            seq = self._seq(db, mail.id)
+            db.execute("update mails set subject = ? where seq = ?", (text(subject), seq))
+            db.execute(
+                "insert or replace into search(rowid, subject, addresses, text) values (?, ?, ?, ?)",
+                (seq, text(subject), text(addresses), text((body or "")[:_TEXT])),
+            )
+
+    def search(self, words: str, limit: int = 50) -> list[Summary]:
+        """Mails whose subject, addresses or text hold all words (literal text, any case), newest first."""
+        query = _literal(words)
+        if not query:
+            return []
+        columns = ", ".join(f"mails.{name}" for name in SUMMARY_COLUMNS.split(", "))
+        sql = (
+            f"select {columns}, snippet(search, -1, '', '', ' ... ', 12) as snippet from search join mails on mails.seq = search.rowid"  # noqa: S608
+            " where search match ? order by search.rowid desc limit ?"
+        )
+        with self._connections.read() as db:
+            return [summary_of(row, row["snippet"]) for row in db.execute(sql, (query, limit))]
+
+    def stats(self, now: datetime) -> Stats:
+        """What is in the store at the moment."""
+        with self._connections.snapshot() as db:
+            rows = db.execute("select state, mails, octets from states").fetchall()
+            oldest = {state: at for state in ("kept", "waiting") if (at := _oldest(db, state)) is not None}
+            pages, size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        counts = {row["state"]: row["mails"] for row in rows}
+        ages = {state: max(0.0, (now - moment(at)).total_seconds()) for state, at in oldest.items()}
+        return Stats({state: counts.get(state, 0) for state in STATES}, ages, sum(row["octets"] for row in rows), pages * size)
+
+
+def _oldest(db: sqlite3.Connection, state: str) -> int | None:
+    """Arrival of the oldest mail in a state: the first by seq, which the index on states gives."""
+    row = db.execute("select received_at from mails where state = ? order by seq limit 1", (state,)).fetchone()
+    return row[0] if row else None
+
+
+def _filter(state: str | None, rule: str | None, label: str | None) -> tuple[list[str], list[Any]]:
+    where, values = ["1"], list[Any]()
+    if state is not None:
+        where.append("state = ?")
+        values.append(state)
+    for kind, name in (("rule", rule), ("label", label)):
+        if name is not None:
+            where.append("seq in (select seq from tags where kind = ? and name = ?)")
+            values += [kind, name]
+    return where, values
+
+
+def _literal(words: str) -> str:
+    """An FTS5 query that takes every word literally: quoted, and only those with a letter or digit in them."""
+    found = [word for word in (text(words) or "").replace("\0", " ").split() if any(letter.isalnum() for letter in word)]
+    return " ".join('"' + word.replace('"', '""') + '"' for word in found[:_WORDS])

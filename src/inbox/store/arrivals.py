@@ -1,0 +1,100 @@
+"""Keep: a group of mails in one durable transaction. What `keep_all` has returned for may be acknowledged."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from inbox.model import Mail, Outcome, Plan
+from inbox.store.base import Base
+from inbox.store.blobs import SMALL
+from inbox.store.values import micros, text, to_json
+
+_INSERT = (
+    "insert into mails(seq, id, source_key, first, raw_seq, envelope, sender, received_at, size, sha256, lease)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Arrivals(Base):
+    """The receiving side of the store."""
+
+    def keep_all(self, arrivals: Sequence[tuple[Mail, Plan | None]], *, lease: str | None = None) -> list[str]:
+        """Keep a group of mails (with their plans, where they were judged already) in one durable transaction.
+
+        The id under which each is kept is returned: its own; or that of the earlier arrival, for one whose source key was there with all
+        of its recipients. One that brings new recipients is kept for those only. Raises StoreError; then none of the group is kept.
+        """
+        for mail, _ in arrivals:
+            self.put_large(mail)
+        with self._connections.write() as db:
+            (last,) = db.execute("select coalesce(max(seq), 0) from mails").fetchone()
+            return [self._keep(db, last + number, mail, plan, lease) for number, (mail, plan) in enumerate(arrivals, 1)]
+
+    def put_large(self, mail: Mail) -> None:
+        """Write the octets of a large mail to its file, durably; nothing for a small one, or if that was done. Raises StoreError."""
+        if mail.size > SMALL:
+            with self._connections.translated():
+                self._blobs.put(mail.content)
+
+    def _keep(self, db: sqlite3.Connection, seq: int, mail: Mail, plan: Plan | None, lease: str | None) -> str:
+        first = None
+        if mail.source_key is not None and (first := _first(db, mail.source_key)) is not None:
+            known = _recipients(db, first["seq"])
+            fresh = tuple(recipient for recipient in mail.envelope.recipients if recipient not in known)
+            if not fresh:
+                self._record(db, "arrived again", first["id"], None, f"as {mail.id}, nothing new")
+                return str(first["id"])
+            self._record(db, "arrived again", first["id"], None, f"as {mail.id}, with new recipients: {', '.join(fresh)}")
+            mail, plan = replace(mail, envelope=replace(mail.envelope, recipients=fresh)), None
+        self._insert(db, seq, mail, first, lease)
+        if plan is not None:
+            self._store_plan(db, seq, plan)
+            for outcome in _refusals(plan):
+                self._add_outcome(db, seq, outcome)
+        return mail.id
+
+    def _insert(self, db: sqlite3.Connection, seq: int, mail: Mail, first: sqlite3.Row | None, lease: str | None) -> None:
+        small = mail.size <= SMALL
+        shared = first is not None and small and first["sha256"] == mail.sha256
+        raw_seq = (first["raw_seq"] if first is not None and shared else seq) if small else None
+        if small and not shared:
+            db.execute("insert into raw(seq, data) values (?, ?)", (seq, mail.raw))
+        row = (
+            seq,
+            mail.id,
+            text(mail.source_key),
+            first["seq"] if first is not None else None,
+            raw_seq,
+            to_json(mail.envelope.to_dict()),
+            text(mail.envelope.sender),
+            micros(mail.received_at),
+            mail.size,
+            mail.sha256,
+            lease,
+        )
+        db.execute(_INSERT, row)
+
+
+def _first(db: sqlite3.Connection, source_key: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "select seq, id, raw_seq, sha256 from mails where source_key = ? and first is null", (text(source_key),)
+    ).fetchone()
+    return row
+
+
+def _recipients(db: sqlite3.Connection, first: int) -> set[str]:
+    """All recipients of a mail and of the arrivals that followed it."""
+    rows = db.execute(
+        "select value from mails, json_each(mails.envelope, '$.recipients') where seq = ? union all"
+        " select value from mails, json_each(mails.envelope, '$.recipients') where first = ?",
+        (first, first),
+    )
+    return {row[0] for row in rows}
+
+
+def _refusals(plan: Plan) -> list[Outcome]:
+    now = datetime.now(UTC)
+    return [Outcome(0, "refused", 0, f"{recipient}: {reply}", now) for recipient, reply in plan.refused.items()]

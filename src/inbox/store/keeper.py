@@ -1,0 +1,137 @@
+"""Group commit: doors ask on the event loop, one thread writes. Whatever waits while it is busy becomes the next group.
+
+One sync serves a whole group: fifty mails that wait together cost little more than one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from inbox.errors import StoreError
+from inbox.model import Mail, Plan
+from inbox.store.blobs import SMALL
+
+if TYPE_CHECKING:
+    from inbox.store.sqlite import SqliteStore
+
+_LOG = logging.getLogger("inbox.store")
+_GROUP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    mail: Mail
+    plan: Plan | None
+    answer: asyncio.Future[str]
+
+
+class Keeper:
+    """The door's way into the store. One event loop, one writer thread."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._wishes: SimpleQueue[_Wish | None] = SimpleQueue()
+        self._lock = threading.Lock()  # nothing is put behind the end
+        self._closed = False
+        self._thread = threading.Thread(target=self._write_for_ever, name="inbox-writer", daemon=True)
+        self._thread.start()
+
+    async def keep(self, mail: Mail, plan: Plan | None = None) -> str:
+        """Keep a mail; when this returns it is on stable storage, under the id returned (`Arrivals.keep_all`). Raises StoreError.
+
+        Being cancelled while it waits changes nothing: the mail is kept all the same.
+        """
+        if mail.size > SMALL:
+            return await asyncio.shield(asyncio.ensure_future(self._keep_large(mail, plan)))
+        return await asyncio.shield(self._wish(mail, plan))
+
+    async def _keep_large(self, mail: Mail, plan: Plan | None) -> str:
+        """The file first, beside the writer, so that small mails do not wait for it."""
+        await asyncio.to_thread(self._store.put_large, mail)
+        return await self._wish(mail, plan)
+
+    def _wish(self, mail: Mail, plan: Plan | None) -> asyncio.Future[str]:
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_seen)
+        with self._lock:
+            if self._closed:
+                raise StoreError("the store is being closed; the mail was not kept")
+            self._wishes.put(_Wish(mail, plan, answer))
+        return answer
+
+    def close(self) -> None:
+        """Write what waits, then end; blocks until that is done."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._wishes.put(None)
+        self._thread.join()
+
+    # the writer thread
+
+    def _write_for_ever(self) -> None:
+        while True:
+            group, last = self._next_group()
+            if group:
+                self._write(group)
+            if last:
+                return
+
+    def _next_group(self) -> tuple[list[_Wish], bool]:
+        """Wait for one, then take all that are there: (the group, whether the end was reached)."""
+        group: list[_Wish] = []
+        wish = self._wishes.get()
+        while wish is not None:
+            group.append(wish)
+            if len(group) >= _GROUP:
+                return group, False
+            try:
+                wish = self._wishes.get_nowait()
+            except Empty:
+                return group, False
+        return group, True
+
+    def _write(self, group: Sequence[_Wish]) -> None:
+        answers: list[str | Exception]
+        try:
+            answers = [*self._store.keep_all([(wish.mail, wish.plan) for wish in group])]
+        except StoreError as error:
+            _LOG.error("mail not kept", extra={"mails": len(group), "why": str(error)})
+            answers = [error] * len(group)
+        except Exception as error:
+            if len(group) > 1:  # one odd mail must not fail the others
+                for wish in group:
+                    self._write([wish])
+                return
+            _LOG.exception("mail not kept", extra={"mail": group[0].mail.id})
+            answers = [StoreError(f"the mail cannot be kept: {type(error).__name__}: {error}")]
+        _tell(group, answers)
+
+
+def _tell(group: Sequence[_Wish], answers: Sequence[str | Exception]) -> None:
+    try:
+        group[0].answer.get_loop().call_soon_threadsafe(_settle, group, answers)
+    except RuntimeError:
+        _LOG.warning("the event loop ended before its mails were kept; nobody waits for them", extra={"mails": len(group)})
+
+
+def _settle(group: Sequence[_Wish], answers: Sequence[str | Exception]) -> None:
+    for wish, answer in zip(group, answers, strict=True):
+        if wish.answer.done():
+            continue
+        if isinstance(answer, Exception):
+            wish.answer.set_exception(answer)
+        else:
+            wish.answer.set_result(answer)
+
+
+def _seen(answer: asyncio.Future[str]) -> None:
+    """Look at the failure once: whoever asked may be gone."""
+    if not answer.cancelled():
+        answer.exception()

@@ -1,0 +1,97 @@
+"""Rows that handlers ask for: the user's own tables in `inbox.db`, made and widened on first use.
+
+A row carries `mail_id` and `step`, unique together, and is written in the transaction that says "done": exactly once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from inbox.errors import Failed
+from inbox.model import Row
+from inbox.store.schema import OWN_TABLES
+from inbox.store.values import text, to_json
+
+KEY = ("mail_id", "step")
+_NAME_LENGTH = 64
+_SQLITE_INTEGER = range(-(1 << 63), 1 << 63)
+
+
+def write_row(db: sqlite3.Connection, row: Row, mail_id: str, step: int) -> None:
+    """Write one row. Failed, with the remedy, when the table or its columns cannot be; sqlite3.Error when the disk cannot."""
+    _check(row)
+    record = {"mail_id": mail_id, "step": step, **{name: _column(value) for name, value in row.values.items()}}
+    db.execute("savepoint one_row")
+    try:
+        _insert(db, row.table, record)
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, OverflowError) as error:
+        _undo(db)
+        raise Failed(f"table {row.table!r} does not take the row: {error}; change the table or the values of the rule") from error
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_ERROR:
+            raise  # the disk, not the row
+        _undo(db)
+        raise Failed(f"table {row.table!r} cannot be written: {error}; choose another name or fewer columns") from error
+    db.execute("release one_row")
+
+
+def _undo(db: sqlite3.Connection) -> None:
+    db.execute("rollback to one_row")
+    db.execute("release one_row")
+
+
+def _insert(db: sqlite3.Connection, table: str, record: Mapping[str, Any]) -> None:
+    """Insert as the table stands; only when it or a column is missing, make it and insert again."""
+    columns = ", ".join(_quoted(name) for name in record)
+    marks = ", ".join("?" * len(record))
+    sql = f"insert into {_quoted(table)}({columns}) values ({marks})"  # noqa: S608  names are checked and quoted
+    try:
+        db.execute(sql, tuple(record.values()))
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error) and "no column named" not in str(error):
+            raise
+        _make_room(db, table, record)
+        db.execute(sql, tuple(record.values()))
+
+
+def _make_room(db: sqlite3.Connection, table: str, record: Mapping[str, Any]) -> None:
+    tables = Database(db, execute_plugins=False, recursive_triggers=False)
+    if tables.table(table).exists():
+        tables.table(table).add_missing_columns([dict(record)])
+    else:
+        types = {name: type(value) if value is not None else str for name, value in record.items()}
+        tables.table(table).create(types, not_null=KEY)
+    tables.table(table).create_index(KEY, unique=True, if_not_exists=True)
+
+
+def _check(row: Row) -> None:
+    """Failed for names that are ours, SQLite's, or no names."""
+    if row.table.lower() in OWN_TABLES or row.table.lower().startswith(("sqlite_", "_sqlite", "search_")):
+        raise Failed(f"table {row.table!r} belongs to inbox or SQLite; choose another name")
+    names = [name.lower() for name in row.values]
+    if taken := [name for name in KEY if name in names]:
+        raise Failed(f"column {taken[0]!r} is written by inbox itself; choose another name")
+    if len(set(names)) < len(names):
+        raise Failed(f"table {row.table!r}: two columns have the same name but for the case of letters")
+    for name in (row.table, *row.values):
+        if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable():
+            raise Failed(f"{name[:_NAME_LENGTH]!r} is no name for a table or column; use 1 to {_NAME_LENGTH} printable characters")
+
+
+def _column(value: Any) -> Any:
+    """A value as SQLite takes it: lists and objects as JSON, numbers that are too large as text."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, (list, dict, tuple)):
+        return to_json(value)
+    if isinstance(value, int) and value not in _SQLITE_INTEGER:
+        return str(value)
+    return value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,105 @@
+"""How the words of `inbox.model` are written into columns, and read back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from inbox.model import Envelope, Json, Mail, MailState, Outcome, Plan, Raw, isoformat
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+MAIL_COLUMNS = (
+    "mails.seq, mails.id, mails.source_key, mails.envelope, mails.received_at, mails.size, mails.sha256, mails.raw_seq,"
+    " (select data from raw where raw.seq = mails.raw_seq) as data"
+)
+SUMMARY_COLUMNS = "seq, id, envelope, sender, subject, received_at, size, state, due_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One mail in a list. `due_at`: when its next step is due; `snippet`: where a search found its words."""
+
+    id: str
+    received_at: datetime
+    source: str
+    sender: str | None
+    recipients: tuple[str, ...]
+    subject: str | None
+    size: int
+    state: MailState
+    due_at: datetime | None = None
+    snippet: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        return {
+            "id": self.id,
+            "received_at": isoformat(self.received_at),
+            "source": self.source,
+            "sender": self.sender,
+            "recipients": list(self.recipients),
+            "subject": self.subject,
+            "size": self.size,
+            "state": self.state,
+            "due_at": isoformat(self.due_at) if self.due_at else None,
+            "snippet": self.snippet,
+        }
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(number: int) -> datetime:
+    """The aware datetime of `micros`."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+def text(value: str | None) -> str | None:
+    """Text that SQLite takes: lone surrogates (mail can hold them) become question marks."""
+    return value if value is None or value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def to_json(value: Any) -> str:
+    """JSON in ASCII: lone surrogates survive as escapes."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def plan_of(column: str) -> Plan:
+    return Plan.from_dict(json.loads(column))
+
+
+def mail_of(row: sqlite3.Row, blob: Callable[[str], Path]) -> Mail:
+    """A mail from MAIL_COLUMNS. `blob` gives the path of a large one; a dropped one has neither data nor path."""
+    data = row["data"]
+    path = blob(row["sha256"]) if data is None and row["raw_seq"] is None else None
+    raw = Raw(row["size"], row["sha256"], data=data, path=path)
+    return Mail(row["id"], Envelope.from_dict(json.loads(row["envelope"])), raw, moment(row["received_at"]), row["source_key"])
+
+
+def summary_of(row: sqlite3.Row, snippet: str | None = None) -> Summary:
+    """A summary from SUMMARY_COLUMNS."""
+    envelope = json.loads(row["envelope"])
+    return Summary(
+        id=row["id"],
+        received_at=moment(row["received_at"]),
+        source=envelope["source"],
+        sender=envelope["sender"],
+        recipients=tuple(envelope["recipients"]),
+        subject=row["subject"],
+        size=row["size"],
+        state=row["state"],
+        due_at=moment(row["due_at"]) if row["state"] == "waiting" and row["due_at"] else None,
+        snippet=snippet,
+    )
+
+
+def outcome_of(row: sqlite3.Row) -> Outcome:
+    return Outcome(row["n"], row["state"], row["attempt"], row["detail"], moment(row["at"]))

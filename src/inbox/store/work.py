@@ -1,0 +1,266 @@
+"""The working side: claim, plan, settle, finish. The only place where the state of a mail or a step changes by itself.
+
+    mail:  kept -> waiting -> settled | dead | quarantined        kept -> quarantined (a poison mail)
+    step:  (none) -> deferred -> ... -> done | failed | dead | held        (none) -> skipped
+
+A lease is the name of the worker that has a mail in hand. It is no promise: it is void when the supervisor starts, and a mail whose
+worker died is given back at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
+from inbox.perform import ENDED, mail_state, ready
+from inbox.store.base import Base
+from inbox.store.rows import write_row
+from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of
+
+_FREE = "state in ('kept', 'waiting') and lease is null"
+_FAR = timedelta(hours=25)
+"""No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
+
+_CRASH_WAIT = timedelta(minutes=1)
+_BY_HAND = "process-"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A mail in the hands of one worker. `plan` is None when it was not judged yet; `states` and `attempts` are those of its steps;
+    `later`: steps that are deferred to a time that has not come; `strikes`: workers that died over it.
+    """
+
+    mail: Mail
+    plan: Plan | None
+    states: Mapping[int, OutcomeState]
+    attempts: Mapping[int, int]
+    later: frozenset[int] = frozenset()
+    strikes: int = 0
+
+
+class Work(Base):
+    """The working side of the store. Methods are durable when they return, or when the `transaction` around them ends."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Group calls of this thread into one durable transaction. Raises StoreError at its end when nothing of it was kept."""
+        with self._connections.write():
+            yield
+
+    def claim(self, worker: str, limit: int, now: datetime) -> list[Claim]:
+        """Up to `limit` mails that are free and due, oldest due first, leased to `worker`."""
+        with self._connections.read() as db:
+            if not _due(db, 1, now):
+                return []
+        with self._connections.write(durable=False) as db:
+            chosen = _due(db, limit, now)
+            db.executemany("update mails set lease = ? where seq = ?", [(worker, seq) for seq in chosen])
+        with self._connections.snapshot() as db:
+            return [self._claim(db, seq, now) for seq in chosen]
+
+    def _claim(self, db: sqlite3.Connection, seq: int, now: datetime) -> Claim:
+        row = db.execute(f"select {MAIL_COLUMNS}, strikes from mails where seq = ?", (seq,)).fetchone()  # noqa: S608  constant
+        plan = _plan(db, seq)
+        steps = _steps(db, seq) if plan else []
+        return Claim(
+            mail_of(row, self._blobs.path),
+            plan,
+            {step["n"]: step["state"] for step in steps if step["state"]},
+            {step["n"]: step["attempts"] for step in steps},
+            frozenset(s["n"] for s in steps if s["state"] == "deferred" and s["due_at"] > micros(now)),
+            row["strikes"],
+        )
+
+    def next_due(self) -> datetime | None:
+        """When the next free mail is due; None when there is none. In the past: now."""
+        with self._connections.read() as db:
+            row = db.execute(f"select due_at from mails where {_FREE} order by due_at limit 1").fetchone()  # noqa: S608  constant
+        return moment(row[0]) if row else None
+
+    def version(self) -> int:
+        """A number that changes when another connection has committed: a cheap way to see that something happened."""
+        return self._connections.data_version()
+
+    # the journal (inbox.ports.Journal)
+
+    def planned(self, mail: Mail, plan: Plan) -> Plan:
+        """Keep the plan unless one is kept already; the plan that holds is returned. NotFound, StoreError."""
+        with self._connections.write() as db:
+            seq = self._seq(db, mail.id)
+            if self._store_plan(db, seq, plan):
+                return plan
+            return _plan(db, seq) or plan
+
+    def settled(self, mail: Mail, outcome: Outcome, row: Row | None = None, due_at: datetime | None = None) -> None:
+        """One outcome, in one transaction with its row. A step that has ended stays as it is: its row is not written twice.
+
+        Failed when the row cannot be written as the rule wants it; then nothing of the call is kept. NotFound, StoreError.
+        """
+        with self._connections.write() as db:
+            seq = self._seq(db, mail.id)
+            if outcome.n and _ended(db, seq, outcome.n):
+                return
+            if row is not None:
+                write_row(db, row, mail.id, outcome.n)
+            self._add_outcome(db, seq, outcome)
+            if outcome.n:
+                _move_step(db, seq, outcome, due_at)
+
+    def finish(self, mail: Mail, plan: Plan) -> MailState:
+        """Put the mail into the state that its steps give it and let go of it; a waiting one is due when its earliest step is."""
+        with self._connections.write() as db:
+            seq = self._seq(db, mail.id)
+            steps = _steps(db, seq)
+            states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
+            state = mail_state(plan, states)
+            due = _next_step(plan, states, {step["n"]: step["due_at"] for step in steps})
+            # a quarantined or dropped mail is the operator's: work that was under way when it was held does not free it
+            db.execute(
+                "update mails set state = case when state in ('kept', 'waiting') then ? else state end, due_at = ?, lease = null where seq = ?",
+                (state, due, seq),
+            )
+            found: MailState = db.execute("select state from mails where seq = ?", (seq,)).fetchone()[0]
+            return found
+
+    # leases
+
+    def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
+        """Give back what `worker` has in hand (only `ids`, if given): others may claim it at once."""
+        with self._connections.write(durable=False) as db:
+            if ids is None:
+                db.execute("update mails set lease = null where state in ('kept', 'waiting') and lease = ?", (worker,))
+            else:
+                db.executemany("update mails set lease = null where id = ? and lease = ?", [(mail_id, worker) for mail_id in ids])
+
+    def void_leases(self, now: datetime) -> None:
+        """At start: no worker lives, so no lease holds (those of `inbox process` hold while that runs).
+
+        Steps that a wrong clock put off for more than a day are due now.
+        """
+        with self._connections.write() as db:
+            rows = db.execute("select distinct lease from mails where state in ('kept', 'waiting') and lease is not null").fetchall()
+            void = [(row[0],) for row in rows if not _alive(row[0])]
+            db.executemany("update mails set lease = null where state in ('kept', 'waiting') and lease = ?", void)
+            far = db.execute("select seq from mails where state in ('kept', 'waiting') and due_at > ?", (micros(now + _FAR),)).fetchall()
+            seqs = [(micros(now), row[0]) for row in far]
+            db.executemany("update mails set due_at = ? where seq = ?", seqs)
+            db.executemany("update steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
+
+    def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
+        """A worker died over step `n` of a mail (0: over reading or judging it); how often that happened is returned.
+
+        The step is deferred to `due_at` (None: in a minute) and the mail is free again; at `limit` strikes it is quarantined instead, with
+        an outcome `held` of the mail itself (n 0).
+        """
+        now = datetime.now(UTC)
+        due = due_at or now + _CRASH_WAIT
+        with self._connections.write() as db:
+            seq = self._seq(db, mail_id)
+            row = db.execute("select strikes, state from mails where seq = ?", (seq,)).fetchone()
+            strikes: int = row["strikes"] + 1
+            db.execute("update mails set strikes = ? where seq = ?", (strikes, seq))
+            if row["state"] not in ("kept", "waiting"):
+                return strikes
+            self._defer_crashed(db, seq, Outcome(n, "deferred", 0, detail, now), due)
+            if strikes >= limit:
+                words = f"{strikes} workers died over this mail, the last so: {detail}; `inbox quarantine release` tries it again"
+                self._add_outcome(db, seq, Outcome(0, "held", strikes, words, now))
+                db.execute("update mails set state = 'quarantined', due_at = 0, lease = null where seq = ?", (seq,))
+            else:
+                db.execute("update mails set due_at = ?, lease = null where seq = ?", (_after_crash(db, seq, due), seq))
+        return strikes
+
+    def _defer_crashed(self, db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datetime) -> None:
+        """The attempt that killed its worker, as an outcome; nothing when the plan was not stored yet, or the step has ended."""
+        step = db.execute("select state, attempts from steps where seq = ? and n = ?", (seq, outcome.n)).fetchone()
+        if step is None or step["state"] in ENDED:
+            return
+        crashed = Outcome(outcome.n, outcome.state, step["attempts"] + 1, outcome.detail, outcome.at)
+        self._add_outcome(db, seq, crashed)
+        _move_step(db, seq, crashed, due_at)
+
+    @contextmanager
+    def by_hand(self, lease: str) -> Iterator[None]:
+        """Let go of what a lease holds at the end, come what may."""
+        try:
+            yield
+        finally:
+            self.release(lease)
+
+
+def hand_lease() -> str:
+    """The lease of a command that works on a mail itself."""
+    return f"{_BY_HAND}{os.getpid()}"
+
+
+def _alive(lease: str) -> bool:
+    """Whether the process of a `hand_lease` runs."""
+    number = lease.removeprefix(_BY_HAND)
+    if number == lease or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _due(db: sqlite3.Connection, limit: int, now: datetime) -> list[int]:
+    """Seqs of free mails that are due: those due at once (0) by arrival, whatever the clock says; the others by time; merged, oldest first."""
+    fresh = db.execute(
+        f"select received_at, seq from mails where {_FREE} and due_at = 0 order by seq limit ?",  # noqa: S608  constant
+        (limit,),
+    ).fetchall()
+    later = db.execute(
+        f"select due_at, seq from mails where {_FREE} and due_at > 0 and due_at <= ? order by due_at, seq limit ?",  # noqa: S608  constant
+        (micros(now), limit),
+    ).fetchall()
+    both = heapq.merge(map(tuple, fresh), map(tuple, later)) if fresh and later else fresh or later
+    return [row[1] for _, row in zip(range(limit), both, strict=False)]
+
+
+def _plan(db: sqlite3.Connection, seq: int) -> Plan | None:
+    row = db.execute("select plan from plans where seq = ?", (seq,)).fetchone()
+    return plan_of(row[0]) if row else None
+
+
+def _steps(db: sqlite3.Connection, seq: int) -> list[Any]:
+    return db.execute("select n, state, attempts, due_at from steps where seq = ? order by n", (seq,)).fetchall()
+
+
+def _ended(db: sqlite3.Connection, seq: int, n: int) -> bool:
+    row = db.execute("select state from steps where seq = ? and n = ?", (seq, n)).fetchone()
+    return row is not None and row[0] in ENDED
+
+
+def _move_step(db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datetime | None) -> None:
+    db.execute(
+        "update steps set state = ?, attempts = max(attempts, ?), due_at = ? where seq = ? and n = ?",
+        (outcome.state, outcome.attempt, micros(due_at) if due_at else 0, seq, outcome.n),
+    )
+
+
+def _next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
+    """When the earliest step that may run is due. 0: at once, since one was not tried yet or is to be skipped; or nothing is left to do."""
+    run, skip = ready(plan, states)
+    return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
+
+
+def _after_crash(db: sqlite3.Connection, seq: int, due_at: datetime) -> int:
+    """When a mail is due after a crash: without a plan, later; with one, at once if another step can go on."""
+    plan = _plan(db, seq)
+    if plan is None:
+        return micros(due_at)
+    steps = _steps(db, seq)
+    states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
+    return _next_step(plan, states, {step["n"]: step["due_at"] for step in steps})
