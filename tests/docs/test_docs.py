@@ -113,7 +113,9 @@ def start(command: str, folder: Path, background: list) -> None:
     port = int(re.search(r":(\d+)", command)[1]) if re.search(r":(\d+)", command) else 8025
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        probe = subprocess.run([sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"], capture_output=True)
+        probe = subprocess.run(
+            [sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"], capture_output=True
+        )
         if probe.returncode == 0:
             return
         time.sleep(0.1)
@@ -162,3 +164,8 @@ def load_settings(text: str, folder: Path) -> None:
 def test_links_within_the_project_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?://|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_generated_parts_of_the_reference_are_fresh():
+    done = subprocess.run([sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
