@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inbox.deadline import TimeUp, time_limit
@@ -38,7 +38,7 @@ class Materials:
     mail: Mail
     read: Callable[[], Message]
     memory: Memory
-    settings: Mapping[str, Any] = EMPTY
+    settings: Mapping[str, Any] = field(default_factory=dict)
     facts: Facts | None = None
     part: str | None = None
     step: Step | None = None
