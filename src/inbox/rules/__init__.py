@@ -1,0 +1,32 @@
+"""rules.yaml: loading (every mistake at once, with line and column), deciding (pure), the index, lint, the tests in the file, the schema.
+
+load / check -> Rules -> admit (at RCPT, envelope only) / decide -> Plan -> expand (every rule in the open)
+"""
+
+from __future__ import annotations
+
+from inbox.inspect import NamedFact
+from inbox.rules.admit import RELAY_DENIED, admit
+from inbox.rules.decide import decide, expand
+from inbox.rules.file_tests import TestResult, run_tests
+from inbox.rules.loading import check, load
+from inbox.rules.ruleset import Rule, Rules
+from inbox.rules.schema import schema
+from inbox.rules.words import Operator, reference
+
+__all__ = [
+    "RELAY_DENIED",
+    "NamedFact",
+    "Operator",
+    "Rule",
+    "Rules",
+    "TestResult",
+    "admit",
+    "check",
+    "decide",
+    "expand",
+    "load",
+    "reference",
+    "run_tests",
+    "schema",
+]

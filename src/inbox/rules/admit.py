@@ -1,0 +1,51 @@
+"""Admit: may this recipient be served? Asked at RCPT time, when only the envelope is known; pure and quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inbox.model import Reply
+from inbox.ports import Facts
+from inbox.rules import address
+from inbox.rules.conditions import certain
+from inbox.rules.ruleset import Rule, Rules
+from inbox.rules.seen import Person, Reader
+
+RELAY_DENIED = Reply(554, "5.7.1", "Relay access denied")
+
+
+def admit(rules: Rules, facts: Facts, recipient: str) -> Reply | None:
+    """None when the recipient may be served, else the refusal.
+
+    A rule refuses now when the envelope alone settles that it matches, and no rule before it might end judging for this recipient first.
+    `facts` are asked for facts of the envelope only.
+    """
+    if not rules.accepts(recipient):
+        return RELAY_DENIED
+    person, reader = Person(recipient, address.read(recipient)), Reader(facts)
+    for rule in _gate(rules, reader, person):
+        if rule.recipients is not None and not rule.recipients.holds(person.address):
+            continue
+        matches = _certain(rules, rule, reader, person)
+        if matches is True:
+            return rule.refuse
+        if matches is None:
+            return None
+    return None
+
+
+def _gate(rules: Rules, reader: Reader, person: Person) -> Iterable[Rule]:
+    if rules.gate_index is None:
+        return rules.gate
+    return [rules.gate[position] for position in rules.gate_index.candidates(reader, [person.address])]
+
+
+def _certain(rules: Rules, rule: Rule, reader: Reader, person: Person) -> bool | None:
+    """Whether a rule matches: True, False, or None while the content decides."""
+    answers = []
+    for part in rule.parts:
+        answer = certain(part, reader, person, rules.known_early)
+        answers.append(answer if part is not rule.unless or answer is None else not answer)
+    if False in answers:
+        return False
+    return None if None in answers else True
