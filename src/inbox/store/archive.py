@@ -83,33 +83,31 @@ class Archive(Base):
     ) -> list[Summary]:
         """Mails, newest first, that fit every filter; `before` and `after` are ids of mails (not in the answer): older, newer than those."""
         with self._connections.snapshot() as db:
-            where, values = _filter(state, rule, label)
+            asked = _Question(state, rule, label)
             for sign, mail_id in (("<", before), (">", after)):
                 if mail_id is not None:
-                    where.append(f"seq {sign} ?")
-                    values.append(self._seq(db, mail_id))
-            sql = f"select {SUMMARY_COLUMNS} from mails where {' and '.join(where)} order by seq desc limit ?"  # noqa: S608  constants
-            return [summary_of(row) for row in db.execute(sql, (*values, limit))]
+                    asked.and_(f"{asked.seq} {sign} ?", self._seq(db, mail_id))
+            sql = f"select {SUMMARY_COLUMNS} from {asked.sql} order by {asked.seq} desc limit ?"  # noqa: S608  constants
+            return [summary_of(row) for row in db.execute(sql, (*asked.values, limit))]
 
     def count(self, state: str | None = None, rule: str | None = None, label: str | None = None) -> int:
         """How many mails fit every filter."""
+        asked = _Question(state, rule, label)
+        sql, values = f"select count(*) from {asked.sql}", asked.values  # noqa: S608  constants
+        if rule is None and label is None:
+            sql, values = "select coalesce(sum(mails), 0) from states where ? in (state, '')", [state or ""]
         with self._connections.read() as db:
-            if rule is None and label is None:
-                sql, values = "select coalesce(sum(mails), 0) from states where ? in (state, '')", [state or ""]
-            else:
-                where, values = _filter(state, rule, label)
-                sql = f"select count(*) from mails where {' and '.join(where)}"  # noqa: S608  constants
             number: int = db.execute(sql, values).fetchone()[0]
         return number
 
     def ids(self, state: str | None = None, rule: str | None = None, label: str | None = None) -> Iterator[str]:
         """The ids of all mails that fit, oldest first; read in pages, so that what is written meanwhile is not held up."""
-        where, values = _filter(state, rule, label)
-        sql = f"select seq, id from mails where {' and '.join(where)} and seq > ? order by seq limit {_PAGE}"  # noqa: S608  constants
+        asked = _Question(state, rule, label)
+        sql = f"select mails.seq, id from {asked.sql} and {asked.seq} > ? order by {asked.seq} limit {_PAGE}"  # noqa: S608  constants
         last = 0
         while True:
             with self._connections.read() as db:
-                page = db.execute(sql, (*values, last)).fetchall()
+                page = db.execute(sql, (*asked.values, last)).fetchall()
             yield from (row["id"] for row in page)
             if len(page) < _PAGE:
                 return
@@ -130,9 +128,8 @@ class Archive(Base):
         query = _literal(words)
         if not query:
             return []
-        columns = ", ".join(f"mails.{name}" for name in SUMMARY_COLUMNS.split(", "))
         sql = (
-            f"select {columns}, snippet(search, -1, '', '', ' ... ', 12) as snippet from search join mails on mails.seq = search.rowid"  # noqa: S608
+            f"select {SUMMARY_COLUMNS}, snippet(search, -1, '', '', ' ... ', 12) as snippet from search join mails on mails.seq = search.rowid"  # noqa: S608
             " where search match ? order by search.rowid desc limit ?"
         )
         with self._connections.read() as db:
@@ -155,16 +152,24 @@ def _oldest(db: sqlite3.Connection, state: str) -> int | None:
     return row[0] if row else None
 
 
-def _filter(state: str | None, rule: str | None, label: str | None) -> tuple[list[str], list[Any]]:
-    where, values = ["1"], list[Any]()
-    if state is not None:
-        where.append("state = ?")
-        values.append(state)
-    for kind, name in (("rule", rule), ("label", label)):
-        if name is not None:
-            where.append("seq in (select seq from tags where kind = ? and name = ?)")
-            values += [kind, name]
-    return where, values
+class _Question:
+    """Which mails: tables and conditions of a SELECT. With a rule or a label it walks the tags in the order of mails, else the mails."""
+
+    def __init__(self, state: str | None, rule: str | None, label: str | None) -> None:
+        tags = [(kind, name) for kind, name in (("rule", rule), ("label", label)) if name is not None]
+        self.seq = "tags.seq" if tags else "mails.seq"
+        self.sql = "tags cross join mails on mails.seq = tags.seq where 1" if tags else "mails where 1"
+        self.values: list[Any] = []
+        if tags:
+            self.and_("tags.kind = ? and tags.name = ?", *tags[0])
+        for tag in tags[1:]:
+            self.and_("exists (select 1 from tags other where other.kind = ? and other.name = ? and other.seq = mails.seq)", *tag)
+        if state is not None:
+            self.and_("mails.state = ?", state)
+
+    def and_(self, condition: str, *values: Any) -> None:
+        self.sql += f" and {condition}"
+        self.values += values
 
 
 def _literal(words: str) -> str:

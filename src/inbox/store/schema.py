@@ -61,7 +61,7 @@ def m001_arrivals(db: Any) -> None:
     for sql in (
         "create unique index mails_id on mails(id)",
         "create index mails_state on mails(state)",
-        f"create index mails_due on mails(due_at, seq) where {_WORKABLE}",
+        f"create index mails_due on mails(due_at) where {_WORKABLE}",
         "create unique index mails_source on mails(source_key) where source_key is not null and first is null",
         "create index mails_follow on mails(first) where first is not null",
     ):

@@ -13,13 +13,14 @@ from typing import Any
 from inbox.model import Envelope, Json, Mail, MailState, Outcome, Plan, Raw, isoformat
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each call
 _MICROSECOND = timedelta(microseconds=1)
 
 MAIL_COLUMNS = (
     "mails.seq, mails.id, mails.source_key, mails.envelope, mails.received_at, mails.size, mails.sha256, mails.raw_seq,"
     " (select data from raw where raw.seq = mails.raw_seq) as data"
 )
-SUMMARY_COLUMNS = "seq, id, envelope, sender, subject, received_at, size, state, due_at"
+SUMMARY_COLUMNS = "mails.id, mails.envelope, mails.subject, mails.received_at, mails.size, mails.state, mails.due_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def text(value: str | None) -> str | None:
 
 def to_json(value: Any) -> str:
     """JSON in ASCII: lone surrogates survive as escapes."""
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def plan_of(column: str) -> Plan:

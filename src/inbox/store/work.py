@@ -24,7 +24,7 @@ from inbox.store.base import Base
 from inbox.store.rows import write_row
 from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of
 
-_FREE = "state in ('kept', 'waiting') and lease is null"
+_FREE = "mails indexed by mails_due where state in ('kept', 'waiting') and lease is null"  # the planner would take the index on state
 _FAR = timedelta(hours=25)
 """No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
 
@@ -82,7 +82,7 @@ class Work(Base):
     def next_due(self) -> datetime | None:
         """When the next free mail is due; None when there is none. In the past: now."""
         with self._connections.read() as db:
-            row = db.execute(f"select due_at from mails where {_FREE} order by due_at limit 1").fetchone()  # noqa: S608  constant
+            row = db.execute(f"select due_at from {_FREE} order by due_at limit 1").fetchone()  # noqa: S608  constant
         return moment(row[0]) if row else None
 
     def version(self) -> int:
@@ -146,10 +146,12 @@ class Work(Base):
         Steps that a wrong clock put off for more than a day are due now.
         """
         with self._connections.write() as db:
-            rows = db.execute("select distinct lease from mails where state in ('kept', 'waiting') and lease is not null").fetchall()
+            rows = db.execute(
+                "select distinct lease from mails indexed by mails_due where state in ('kept', 'waiting') and lease is not null"
+            ).fetchall()
             void = [(row[0],) for row in rows if not _alive(row[0])]
             db.executemany("update mails set lease = null where state in ('kept', 'waiting') and lease = ?", void)
-            far = db.execute("select seq from mails where state in ('kept', 'waiting') and due_at > ?", (micros(now + _FAR),)).fetchall()
+            far = db.execute(f"select seq from {_FREE} and due_at > ?", (micros(now + _FAR),)).fetchall()  # noqa: S608  constant
             seqs = [(micros(now), row[0]) for row in far]
             db.executemany("update mails set due_at = ? where seq = ?", seqs)
             db.executemany("update steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
@@ -218,11 +220,11 @@ def _alive(lease: str) -> bool:
 def _due(db: sqlite3.Connection, limit: int, now: datetime) -> list[int]:
     """Seqs of free mails that are due: those due at once (0) by arrival, whatever the clock says; the others by time; merged, oldest first."""
     fresh = db.execute(
-        f"select received_at, seq from mails where {_FREE} and due_at = 0 order by seq limit ?",  # noqa: S608  constant
+        f"select received_at, seq from {_FREE} and due_at = 0 order by seq limit ?",  # noqa: S608  constant
         (limit,),
     ).fetchall()
     later = db.execute(
-        f"select due_at, seq from mails where {_FREE} and due_at > 0 and due_at <= ? order by due_at, seq limit ?",  # noqa: S608  constant
+        f"select due_at, seq from {_FREE} and due_at > 0 and due_at <= ? order by due_at, seq limit ?",  # noqa: S608  constant
         (micros(now), limit),
     ).fetchall()
     both = heapq.merge(map(tuple, fresh), map(tuple, later)) if fresh and later else fresh or later
