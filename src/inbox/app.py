@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inbox import perform
 from inbox.config import Settings
@@ -27,6 +28,9 @@ from inbox.perform import Ended
 from inbox.plugins import Plugins
 from inbox.ports import Counter, Journal, Memory, Outbox
 from inbox.rules import Rules, decide, expand, load
+
+if TYPE_CHECKING:
+    from inbox.parsing.message import Message
 
 _OPEN_MAILS, _OPEN_OCTETS = 64, 32 << 20
 
@@ -111,6 +115,10 @@ class Inbox:
         if receipt.plan is None or receipt.plan.rules_version != self.rules.version:
             return receipt
         return receipt.with_decisions(expand(self.rules, receipt.plan))
+
+    def message(self, mail: Mail) -> Message:
+        """What the octets of a mail say; parsed once while the mail is worked on."""
+        return self._facts(mail).materials.message
 
     # its parts
 
