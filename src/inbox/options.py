@@ -1,7 +1,8 @@
 """Kinds of options that handlers and facts can ask for by annotation, and the checks that come with them.
 
 `Seconds`: a number, or text such as `90s`, `5m`, `2h`, `7d`. `Secret`: `env:NAME` or `file:PATH`; the handler gets the value, and nothing
-else ever sees it. `Template`: the path of a file beside rules.yaml; the handler gets the absolute path.
+else ever sees it. `Template`: the path of a file beside rules.yaml; the handler gets the absolute path. `Jinja`: a text in Jinja's language,
+which the handler renders itself: no `{name}` is filled in.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ class Mark:
         self.name = name
 
 
-_SECRET, _TEMPLATE = Mark("secret"), Mark("template")
+_SECRET, _TEMPLATE, _JINJA = Mark("secret"), Mark("template"), Mark("jinja")
 
 Seconds = Annotated[
     float, BeforeValidator(seconds), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\d+(\.\d+)?[smhd]?$"}]})
 ]
 Secret = Annotated[str, _SECRET]
 Template = Annotated[str, _TEMPLATE]
+Jinja = Annotated[str, _JINJA]
 
 
 def is_secret(option: FieldInfo) -> bool:
@@ -55,6 +57,11 @@ def is_secret(option: FieldInfo) -> bool:
 def is_template(option: FieldInfo) -> bool:
     """Whether this option names a template file."""
     return _has(option, _TEMPLATE)
+
+
+def is_jinja(option: FieldInfo) -> bool:
+    """Whether this option is a Jinja text, so that its braces are its own."""
+    return _has(option, _JINJA)
 
 
 def _has(option: FieldInfo, mark: Mark) -> bool:

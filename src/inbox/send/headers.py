@@ -34,7 +34,7 @@ def field(name: str, value: str) -> bytes:
     """One header field of free text, folded, with its CRLF. ValueError when the name is none."""
     check_name(name)
     text = clean(value)
-    words = re.findall(r"\s*\S+", text)
+    words = re.findall(r"\s*\S+", f" {text}")
     if not text.isascii() or "=?" in text or any(len(word) > _LONGEST for word in words):
         words = [" " + word for word in _encoded_words(text, _LINE - 2 - len(name))]
     return _fold(f"{name}:", words)
