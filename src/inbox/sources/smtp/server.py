@@ -1,0 +1,168 @@
+"""What all sessions share: whom to ask, the limits, who is in, and the clock that ends what takes too long."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import ipaddress
+from collections import Counter as Tally
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from inbox.errors import ConfigError
+from inbox.options import resolve_secret
+from inbox.sources.smtp import replies
+from inbox.sources.smtp.tls import load_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inbox.config import Settings
+    from inbox.model import Reply
+    from inbox.ports import Clock, Counter, Gate
+    from inbox.sources.smtp.wire import Wire
+
+STRESS = 0.9
+"""Share of all connections from which on the door is under stress: idle 10 s, one error."""
+
+_STRESS_IDLE, _STRESS_ERRORS = 10.0, 1
+_LONGEST_TICK = 1.0
+
+
+class Server:
+    """The shared part of all doors of one process. ConfigError when settings cannot be used."""
+
+    def __init__(self, settings: Settings, gate: Gate, counter: Counter, hold: Callable[[], Reply | None], clock: Clock) -> None:
+        self.settings, self.limits, self.hostname = settings, settings.limits, settings.hostname
+        self.gate, self.counter, self.hold, self.clock = gate, counter, hold, clock
+        self.spool = settings.dir / "spool"
+        self.mend = settings.limits.line_endings == "normalize"
+        self.postmaster = f"postmaster@{settings.hostname}"
+        self.greeting = replies.plain(f"220 {settings.hostname} ESMTP")
+        self.tls = load_context(settings.tls)
+        self.draining = False
+        self.sessions: dict[Wire, str] = {}
+        self._of_address: Tally[str] = Tally()
+        self._proxies = _networks(settings.proxy_from)
+        self._hello = {(tls, auth): self._make_hello(tls=tls, auth=auth) for tls in (False, True) for auth in (False, True)}
+        self._ticking: asyncio.Task[None] | None = None
+        self._last_left: asyncio.Event | None = None
+
+    # what is announced
+
+    def hello(self, *, tls: bool, auth: bool) -> bytes:
+        """The whole reply to EHLO: one write. `tls`: offer STARTTLS; `auth`: offer AUTH."""
+        return self._hello[tls, auth]
+
+    def _make_hello(self, *, tls: bool, auth: bool) -> bytes:
+        offers = [f"SIZE {self.limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "DSN"]
+        offers += ["STARTTLS"] if tls else []
+        offers += ["AUTH PLAIN LOGIN"] if auth else []
+        lines = [self.hostname, *offers, "ENHANCEDSTATUSCODES"]
+        return b"".join(replies.plain(f"250{' ' if line is lines[-1] else '-'}{line}") for line in lines)
+
+    def reload_tls(self) -> None:
+        """Read certificate and key anew, for handshakes from now on. ConfigError leaves the old ones in force."""
+        self.tls = load_context(self.settings.tls)
+
+    # who is in
+
+    def enter(self, session: Wire) -> bool:
+        """Whether there is room for one more connection."""
+        if len(self.sessions) >= self.limits.connections or self.draining:
+            return False
+        self.sessions[session] = ""
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().create_task(self._tick())
+        return True
+
+    def seat(self, session: Wire, ip: str) -> bool:
+        """Whether this address may have one more connection. IPv6 addresses count by their /64."""
+        address = _counted(ip)
+        if self._of_address[address] >= self.limits.connections_per_address:
+            return False
+        self._of_address[address] += 1
+        self.sessions[session] = address
+        return True
+
+    def leave(self, session: Wire) -> None:
+        """The connection is gone; asking twice does no harm."""
+        address = self.sessions.pop(session, "")
+        if address:
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]
+        if self._last_left is not None and not self.sessions:
+            self._last_left.set()
+
+    def believes(self, ip: str) -> bool:
+        """Whether a PROXY header of this peer is believed, and needed."""
+        return bool(self._proxies) and any(ipaddress.ip_address(ip) in network for network in self._proxies)
+
+    # what is allowed now
+
+    @property
+    def stressed(self) -> bool:
+        return len(self.sessions) >= STRESS * self.limits.connections and self.limits.connections > 1
+
+    @property
+    def idle(self) -> float:
+        return min(self.limits.idle, _STRESS_IDLE) if self.stressed else self.limits.idle
+
+    @property
+    def errors(self) -> int:
+        return min(self.limits.errors, _STRESS_ERRORS) if self.stressed else self.limits.errors
+
+    def knows(self, user: str, password: str) -> bool:
+        """Whether this is the user's password; compared in constant time. Deferred when the secret cannot be had now."""
+        reference = self.settings.auth.get(user)
+        secret = resolve_secret(reference, {}) if reference else ""
+        same = hmac.compare_digest(secret.encode(), password.encode())
+        return same and bool(secret)
+
+    # time
+
+    async def _tick(self) -> None:
+        """One timer for all sessions, not one for each command."""
+        loop, limits = asyncio.get_running_loop(), self.limits
+        pause = min(_LONGEST_TICK, limits.idle / 4, limits.session / 4, limits.data / 4)
+        while True:
+            await asyncio.sleep(pause)
+            now = loop.time()
+            for session in tuple(self.sessions):
+                session.check_time(now)
+
+    async def empty(self, seconds: float) -> bool:
+        """Wait until the last session is gone; False when that takes longer."""
+        if self.sessions:
+            self._last_left = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._last_left.wait(), seconds)
+        return not self.sessions
+
+    def stop(self) -> None:
+        """Cut whatever is left, and stop the timer."""
+        for session in tuple(self.sessions):
+            session.abort()
+        if self._ticking is not None:
+            self._ticking.cancel()
+
+
+def plain_address(ip: str) -> str:
+    """The address as one would write it: IPv4 mapped into IPv6 is IPv4, and no zone."""
+    if ":" not in ip:
+        return ip
+    address = ipaddress.IPv6Address(ip.partition("%")[0])
+    return str(address.ipv4_mapped or address)
+
+
+def _counted(ip: str) -> str:
+    return ip if ":" not in ip else str(ipaddress.IPv6Network((ip, 64), strict=False))
+
+
+def _networks(texts: Iterable[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise ConfigError(f"proxy_from: {error}; write addresses or networks such as 10.0.0.0/8") from None

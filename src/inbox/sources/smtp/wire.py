@@ -1,0 +1,300 @@
+"""One connection: octets in, replies out, time limits, TLS. What is said on it is the business of `session`.
+
+Theory of operation. A session is one task that reads like a dialogue; nobody ever cancels it, so a mail that is being kept is kept to the
+end whatever the client does. The task waits in one place only (`_wait`), for one future that is woken by octets, by the end of them, by
+room to write, by the clock (`check_time`) or by the end of the server (`interrupt`). Replies gather and are written when the task is
+about to wait: one write for a flight of pipelined commands. Reading stops while more waits than a session should hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, AnyStr
+
+from aiosmtpd.smtp import SMTP
+
+from inbox.model import INTERNAL, Reply
+from inbox.sources.smtp import replies
+from inbox.sources.smtp.proxy import read_proxy
+from inbox.sources.smtp.replies import HangUp, Refused
+from inbox.sources.smtp.server import plain_address
+
+if TYPE_CHECKING:
+    import ssl
+
+    from inbox.sources.smtp.server import Server
+
+_LOG = logging.getLogger("inbox.smtp")
+_HELD = 1 << 16
+_LINGER = 10.0
+_LOGIN_LINE = 12_288  # RFC 4954 section 4
+
+
+class Wire(SMTP):
+    """aiosmtpd's protocol with its own connection, command loop and clock; AUTH PLAIN and LOGIN are as aiosmtpd has them.
+
+    Its constructor is not called: it looks for hooks, methods and the host's name anew for each connection.
+    """
+
+    source = "smtp"
+
+    def __init__(self, server: Server, *, implicit_tls: bool = False) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.server = server
+        self.transport: Any = None
+        self.ip = ""
+        self.tls: str | None = None
+        self._implicit_tls = implicit_tls
+        self._buffer = bytearray()
+        self._out: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._over = self._eof = self._reading_paused = self._writing_paused = False
+        self._due = self._ends = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        if not peer:  # it has gone already
+            self.abort()
+            return
+        self.ip = plain_address(peer[0])
+        if not self.server.enter(self):
+            self._over = True
+            self._note_refusal(replies.TOO_MANY_CONNECTIONS, "connections")
+            self.transport.write(replies.wire(replies.TOO_MANY_CONNECTIONS))
+            self.transport.close()
+            return
+        if self._implicit_tls:
+            self._pause_reading()
+        self._ends = self.loop.time() + self.server.limits.session
+        self._task = self.loop.create_task(self._handle_client())
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > _HELD:
+            self._pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The client has said all it has to say; it may still listen (a half-close). TLS in asyncio ends both directions."""
+        self._eof = True
+        self._wake()
+        return self.tls is None
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  why it was lost changes nothing
+        self._eof = self._over = True
+        self._writing_paused = False
+        self.server.leave(self)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        self._wake()
+
+    # what the server calls
+
+    def check_time(self, now: float) -> None:
+        """End the session when the client let it wait for too long."""
+        if self._over:
+            if now >= self._due:
+                self.abort()
+        elif now >= self._ends:
+            self.interrupt(*self._too_long())
+        elif now >= self._due:
+            self.interrupt(replies.IDLE, "idle")
+
+    def _too_long(self) -> tuple[Reply, str]:
+        return replies.SESSION_OVER, "session"
+
+    def interrupt(self, reply: Reply, reason: str) -> None:
+        """Say a last word and hang up, if the session waits for the client."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(HangUp(reply, reason))
+
+    def abort(self) -> None:
+        """Cut the connection; a mail that is being kept is kept."""
+        self._eof = True
+        self.transport.abort()
+
+    # waiting
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._due = self.loop.time() + self.server.idle
+        self._waiter = self.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _more(self) -> None:
+        """Send what is said, then wait until the client says more. HangUp when it has gone, or time is up."""
+        self._flush()
+        while self._writing_paused:
+            await self._wait()
+        self._resume_reading()
+        before = len(self._buffer)
+        while len(self._buffer) == before:
+            if self._eof:
+                raise HangUp(None, "gone")
+            await self._wait()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self._over:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and not self._over:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    # lines and octets
+
+    async def _line(self, most: int) -> bytes:
+        """The next line without its CRLF. Refused when it is longer than `most`, HangUp when it ends with a bare LF."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > most:
+                await self._skip_line()
+            await self._more()
+        line = bytes(self._buffer[: end + 1])
+        del self._buffer[: end + 1]
+        if end >= most:
+            raise Refused(replies.TOO_LONG, "syntax")
+        if not line.endswith(b"\r\n"):
+            raise HangUp(replies.BARE_LF, "line endings")
+        return line[:-2]
+
+    async def _skip_line(self) -> None:
+        while (end := self._buffer.find(b"\n")) < 0:
+            self._buffer.clear()
+            await self._more()
+        del self._buffer[: end + 1]
+        raise Refused(replies.TOO_LONG, "syntax")
+
+    async def octets(self, count: int) -> bytes:
+        """Exactly so many octets; for what comes before the dialogue."""
+        while len(self._buffer) < count:
+            await self._more()
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    def _take_all(self) -> bytes:
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        return data
+
+    # replies
+
+    def _say(self, octets: bytes) -> None:
+        self._out.append(octets)
+
+    async def push(self, status: AnyStr) -> None:
+        """Replies that aiosmtpd's AUTH gives."""
+        self._say((status.encode("ascii", "replace") if isinstance(status, str) else status) + b"\r\n")
+
+    def _flush(self) -> None:
+        if self._out and not self._over:
+            self.transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out.clear()
+
+    def _note_refusal(self, reply: Reply, reason: str, **more: Any) -> None:
+        self.server.counter.count("inbox_refused_total", reason=reason)
+        _LOG.info("refused", extra={"reason": reason, "reply": str(reply), "ip": self.ip, "source": self.source, **more})
+
+    # the session's life
+
+    async def _handle_client(self) -> None:
+        try:
+            await self._begin()
+            await self._talk()
+        except HangUp as end:
+            if end.reply is not None:
+                self._say(replies.wire(end.reply))
+                self._note_refusal(end.reply, end.reason)
+        except Exception:
+            _LOG.exception("session failed", extra={"ip": self.ip})
+            self._say(replies.wire(INTERNAL))
+        finally:
+            self._close()
+
+    async def _begin(self) -> None:
+        """Everything before the first command."""
+        if self.server.believes(self.ip):
+            self.ip = await read_proxy(self) or self.ip
+        if not self.server.seat(self, self.ip):
+            raise HangUp(replies.TOO_MANY_CONNECTIONS, "connections of one address")
+        if self._implicit_tls:
+            await self._start_tls(keep=True)
+        if self.server.limits.greet_delay:
+            await asyncio.sleep(self.server.limits.greet_delay)
+            if self._buffer:
+                raise HangUp(replies.TOO_EARLY, "early talker")
+        self.server.counter.count("inbox_connections_total", source=self.source)
+        self._say(self.server.greeting)
+
+    async def _talk(self) -> None:
+        """The dialogue; it returns when the session is over."""
+        raise HangUp(replies.CLOSING, "closing")
+
+    def _close(self) -> None:
+        self._flush()
+        self._buffer.clear()
+        self._due = self.loop.time() + _LINGER
+        self._over = True
+        self.transport.close()
+
+    # TLS
+
+    async def _start_tls(self, *, keep: bool = False) -> None:
+        """Go over to TLS. `keep`: octets that came already belong to the handshake; else they are plain text and thrown away."""
+        context = self.server.tls
+        if context is None or self._over:
+            raise HangUp(None, "tls")
+        self._flush()
+        early = self._take_all()
+        upgrade = asyncio.ensure_future(self._upgrade(context))
+        if keep and early:
+            await asyncio.sleep(0)
+            self.loop.call_soon(_hand_over, self.transport, early)
+        self._reading_paused = False
+        try:
+            self.transport = await upgrade
+        except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError and TimeoutError are OSErrors
+            self.server.leave(self)
+            _LOG.info("no TLS", extra={"ip": self.ip, "why": getattr(error, "reason", None) or type(error).__name__})
+            raise HangUp(None, "tls") from None
+        self.tls = self.transport.get_extra_info("ssl_object").version()
+
+    async def _upgrade(self, context: ssl.SSLContext) -> Any:
+        return await self.loop.start_tls(
+            self.transport,
+            self,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=self.server.limits.handshake,
+            ssl_shutdown_timeout=_LINGER,
+        )
+
+
+def _hand_over(transport: Any, early: bytes) -> None:
+    """Give the TLS layer octets that were read before it was there (they came in one packet with a PROXY header)."""
+    layer: asyncio.BufferedProtocol = transport.get_protocol()
+    view = memoryview(early)
+    while view:
+        room = memoryview(layer.get_buffer(len(view)))
+        count = min(len(room), len(view))
+        room[:count] = view[:count]
+        layer.buffer_updated(count)
+        view = view[count:]
