@@ -28,7 +28,7 @@ _FREE = "mails indexed by mails_due where state in ('kept', 'waiting') and lease
 _FAR = timedelta(hours=25)
 """No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
 
-_CRASH_WAIT = timedelta(minutes=1)
+_CRASH_WAIT, _UNJUDGED_WAIT = timedelta(minutes=1), timedelta(seconds=1)
 _BY_HAND = "process-"
 
 
@@ -159,11 +159,10 @@ class Work(Base):
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """A worker died over step `n` of a mail (0: over reading or judging it); how often that happened is returned.
 
-        The step is deferred to `due_at` (None: in a minute) and the mail is free again; at `limit` strikes it is quarantined instead, with
-        an outcome `held` of the mail itself (n 0).
+        The step is deferred to `due_at` (None: in a minute) and the mail is free again, a mail without a plan in a second or two; at `limit`
+        strikes it is quarantined instead, with an outcome `held` of the mail itself (n 0).
         """
         now = datetime.now(UTC)
-        due = due_at or now + _CRASH_WAIT
         with self._connections.write() as db:
             seq = self._seq(db, mail_id)
             row = db.execute("select strikes, state from mails where seq = ?", (seq,)).fetchone()
@@ -171,13 +170,14 @@ class Work(Base):
             db.execute("update mails set strikes = ? where seq = ?", (strikes, seq))
             if row["state"] not in ("kept", "waiting"):
                 return strikes
-            self._defer_crashed(db, seq, Outcome(n, "deferred", 0, detail, now), due)
+            self._defer_crashed(db, seq, Outcome(n, "deferred", 0, detail, now), due_at or now + _CRASH_WAIT)
             if strikes >= limit:
                 words = f"{strikes} workers died over this mail, the last so: {detail}; `inbox quarantine release` tries it again"
                 self._add_outcome(db, seq, Outcome(0, "held", strikes, words, now))
                 db.execute("update mails set state = 'quarantined', due_at = 0, lease = null where seq = ?", (seq,))
             else:
-                db.execute("update mails set due_at = ?, lease = null where seq = ?", (_after_crash(db, seq, due), seq))
+                due_again = _after_crash(db, seq, now + strikes * _UNJUDGED_WAIT)
+                db.execute("update mails set due_at = ?, lease = null where seq = ?", (due_again, seq))
         return strikes
 
     def _defer_crashed(self, db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datetime) -> None:
@@ -258,11 +258,11 @@ def _next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int,
     return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
 
 
-def _after_crash(db: sqlite3.Connection, seq: int, due_at: datetime) -> int:
-    """When a mail is due after a crash: without a plan, later; with one, at once if another step can go on."""
+def _after_crash(db: sqlite3.Connection, seq: int, unjudged: datetime) -> int:
+    """When a mail is due after a crash: without a plan, at `unjudged`; with one, at once if another step can go on."""
     plan = _plan(db, seq)
     if plan is None:
-        return micros(due_at)
+        return micros(unjudged)
     steps = _steps(db, seq)
     states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
     return _next_step(plan, states, {step["n"]: step["due_at"] for step in steps})

@@ -1,0 +1,285 @@
+"""The worker: claim, judge, perform, settle, for ever. Plain synchronous Python in a process of its own.
+
+A round takes a batch of mails. All are judged; then one transaction stores their plans, and with them everything about the *calm* mails:
+those whose steps have no effect outside the store. The others follow one by one, each step's outcome committed before the next step
+begins. A stored plan is never decided anew. A step of a plugin counts as acting unless it is built in and says that it does not.
+
+What the worker has in hand stands in a small shared file (`Slot`), so that the supervisor can tell what killed it, or hung.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from inbox.deadline import TimeUp, time_limit
+from inbox.errors import Failed, StoreError
+from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
+from inbox.perform import Ended, attempt, ready, refusals, skipped
+from inbox.plugins import BUILTINS
+from inbox.worker.slot import Slot
+
+if TYPE_CHECKING:
+    from inbox.app import Inbox
+    from inbox.store import Claim, SqliteStore
+
+_LOG = logging.getLogger("inbox.worker")
+_IDLE_LOOK, _IDLE_SPAN = 0.02, 1.0
+_LONG_ROUND = 1.0
+_FORKED = 70  # exit status of a child that a handler forked and let come back
+
+
+@dataclass(eq=False)
+class _Hand:
+    """One claimed mail while it is worked on."""
+
+    claim: Claim
+    plan: Plan
+    states: dict[int, OutcomeState]
+    outcomes: list[Outcome] = field(default_factory=list)
+    tried: set[int] = field(default_factory=set)
+    words: tuple[str | None, str, str | None] | None = None  # subject, addresses, text: for the index
+
+    @property
+    def mail(self) -> Mail:
+        return self.claim.mail
+
+    def turn(self) -> tuple[list[Step], tuple[Step, ...]]:
+        """Steps that are to be tried in this round, and steps to be marked as skipped."""
+        run, skip = ready(self.plan, self.states)
+        return [step for step in run if step.n not in self.tried and step.n not in self.claim.later], skip
+
+    def note(self, ended: Ended) -> None:
+        self.outcomes.append(ended.outcome)
+        self.states[ended.outcome.n] = ended.outcome.state
+
+    def forget(self, steps: set[int], refused: Outcome) -> None:
+        """Steps that were tried in vain, behind one whose outcome was refused by the store."""
+        self.outcomes = [outcome for outcome in self.outcomes if outcome.n not in steps and outcome is not refused]
+        self.states = {n: state for n, state in self.states.items() if n not in steps}
+        self.tried -= steps
+
+
+class Worker:
+    """One worker: `box` judges and performs, `store` remembers. `between` is called before each round (reload, counters)."""
+
+    def __init__(
+        self, box: Inbox, store: SqliteStore, name: str, slot: Slot, stop: Callable[[], bool], between: Callable[[], None]
+    ) -> None:
+        self._box, self._store, self._name, self._slot, self._stop, self._between = box, store, name, slot, stop, between
+        self._work = box.settings.work
+        self._pid = os.getpid()
+        self._alone = 0  # rounds of one mail that are left, to find the one that failed a batch
+        self._untidy = False  # whether mails are leased to us that we do not work on
+
+    def run(self) -> None:
+        """Work until `stop()`; no exception ends it."""
+        while not self._stop():
+            try:
+                self._between()
+                self._round()
+            except (Exception, TimeUp) as error:
+                self._untidy = True
+                if isinstance(error, StoreError):
+                    _LOG.error("the store does not answer; trying again", extra={"why": str(error)})
+                else:
+                    _LOG.exception("a round failed; its mails are tried one by one")
+                self._slot.end()
+                time.sleep(0.5)
+        with contextlib.suppress(StoreError):  # the supervisor gives back what is left
+            self._store.release(self._name)
+
+    def _round(self) -> None:
+        if self._untidy:
+            self._store.release(self._name)
+            self._untidy = False
+        version = self._store.version()
+        claims = self._store.claim(self._name, 1 if self._alone else self._work.batch, datetime.now(UTC))
+        if not claims:
+            self._alone = 0
+            self._wait(version)
+            return
+        self._alone = max(0, self._alone - 1)
+        try:
+            self._work_on(claims)
+        except StoreError:
+            raise
+        except (Exception, TimeUp) as error:
+            self._blame(claims, error)
+            raise
+
+    def _blame(self, claims: list[Claim], error: BaseException) -> None:
+        """A batch that failed for no reason of the store is done one by one; the mail that fails alone gets a strike."""
+        if len(claims) > 1:
+            self._alone = len(claims)
+        else:
+            self._store.strike(claims[0].mail.id, 0, f"{type(error).__name__}: {error}", self._work.strikes)
+
+    def _wait(self, version: int) -> None:
+        """Until something was committed, something is due, or a second has passed."""
+        due, until = self._store.next_due(), time.monotonic() + _IDLE_SPAN
+        while not self._stop() and time.monotonic() < until and self._store.version() == version:
+            if due is not None and datetime.now(UTC) >= due:
+                return
+            time.sleep(_IDLE_LOOK)
+
+    # one round
+
+    def _work_on(self, claims: list[Claim]) -> None:
+        until = time.monotonic() + _LONG_ROUND
+        hands = [hand for claim in claims if (hand := self._hand(claim))]
+        if not hands:
+            return
+        calm = [hand for hand in hands if self._is_calm(hand)]
+        ended = [self._all_steps(hand) for hand in calm]
+        acting = [hand for hand in hands if hand not in calm]
+        with self._store.transaction():
+            for hand in hands:
+                self._store_plan(hand)
+            settled = [self._settle_all(hand, steps) for hand, steps in zip(calm, ended, strict=True)]
+        for hand, state in zip(calm, settled, strict=True):
+            self._tell(hand, state)
+        acting += [hand for hand, state in zip(calm, settled, strict=True) if state is None]
+        self._act_on_all(acting, until)
+
+    def _act_on_all(self, hands: list[_Hand], until: float) -> None:
+        """One by one; when that takes long, the rest is given back so that newer mail is seen to."""
+        for number, hand in enumerate(hands):
+            if self._stop() or (number and time.monotonic() > until):
+                self._store.release(self._name, [rest.mail.id for rest in hands[number:]])
+                return
+            self._act(hand)
+
+    def _hand(self, claim: Claim) -> _Hand | None:
+        """Judge a mail unless that was done; None when it could not be and got a strike."""
+        mail = claim.mail
+        with self._slot.holding(mail.id, 0, self._work.judge_timeout):
+            try:
+                plan = claim.plan or self._box.judge(mail)
+                hand = _Hand(claim, plan, dict(claim.states))
+                if not claim.states:
+                    hand.words = self._words(mail)
+            except (Exception, TimeUp) as error:
+                _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
+                self._store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", self._work.strikes)
+                return None
+        return hand
+
+    def _words(self, mail: Mail) -> tuple[str | None, str, str | None]:
+        """What a search finds a mail by."""
+        message, envelope = self._box.message(mail), mail.envelope
+        people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
+        return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
+
+    def _is_calm(self, hand: _Hand) -> bool:
+        """Whether nothing that is to be tried has an effect outside the store. A mail with strikes is handled step by step."""
+        return not hand.claim.strikes and not any(self._acts(step) for step in hand.plan.steps)
+
+    def _acts(self, step: Step) -> bool:
+        handler = self._box.plugins.handlers.entries.get(step.handler)
+        return handler is not None and (handler.acts or handler.plugin not in BUILTINS)
+
+    def _all_steps(self, hand: _Hand) -> list[Ended]:
+        """Try the steps of a calm mail, writing nothing."""
+        found: list[Ended] = []
+        while ended := self._next(hand):
+            for one in ended:
+                hand.note(one)
+            found += ended
+        return found
+
+    def _next(self, hand: _Hand) -> list[Ended]:
+        """The next step, tried; or the steps that are skipped now; empty when nothing is left for this round."""
+        run, skip = hand.turn()
+        if skip:
+            return [Ended(skipped(step)) for step in skip]
+        return [self._attempt(hand, run[0])] if run else []
+
+    def _attempt(self, hand: _Hand, step: Step) -> Ended:
+        hand.tried.add(step.n)
+        self._slot.begin(hand.mail.id, step.n, step.timeout or self._work.step_timeout)
+        ended = self._box.attempt(hand.mail, step, hand.claim.attempts.get(step.n, 0) + 1)
+        if os.getpid() != self._pid:
+            os._exit(_FORKED)  # a child of a handler came back: it must touch neither slot nor store
+        self._slot.end()
+        return ended
+
+    # what is written
+
+    def _store_plan(self, hand: _Hand) -> None:
+        """Plan, refusals and words of a mail that was judged in this round; the plan that holds, if another was quicker."""
+        if hand.claim.plan is None:
+            hand.plan = self._store.planned(hand.mail, hand.plan)
+            for outcome in refusals(hand.plan):
+                self._store.settled(hand.mail, outcome)
+            hand.outcomes[:0] = refusals(hand.plan)
+        if hand.words is not None:
+            self._store.index(hand.mail, *hand.words)
+
+    def _settle_all(self, hand: _Hand, steps: list[Ended]) -> MailState | None:
+        """Write what a calm mail came to; None when a row was refused: what follows that step is tried anew, step by step."""
+        for ended in steps:
+            if not self._settle(hand, ended):
+                hand.forget({one.outcome.n for one in steps[steps.index(ended) + 1 :]}, ended.outcome)
+                return None
+        return self._store.finish(hand.mail, hand.plan)
+
+    def _settle(self, hand: _Hand, ended: Ended) -> bool:
+        """Write one outcome; False when its row was refused and the step has failed instead."""
+        try:
+            self._store.settled(hand.mail, ended.outcome, ended.row, ended.due_at)
+        except Failed as error:
+            failed = self._failed(hand, ended.outcome, error)
+            self._store.settled(hand.mail, failed.outcome, None, failed.due_at)
+            hand.note(failed)
+            return False
+        return True
+
+    def _failed(self, hand: _Hand, outcome: Outcome, error: Failed) -> Ended:
+        """The outcome of a step whose row cannot be written."""
+        step = next(step for step in hand.plan.steps if step.n == outcome.n)
+
+        def give_up() -> None:
+            raise error
+
+        return attempt(step, give_up, outcome.attempt, hand.mail.received_at, self._work)
+
+    def _act(self, hand: _Hand) -> None:
+        """Try the steps of a mail one by one; each outcome is durable before the next step begins."""
+        state: MailState | None = None
+        while state is None:
+            ended = self._next(hand)
+            with self._store.transaction():
+                for one in ended:
+                    if self._settle(hand, one):
+                        hand.note(one)
+                if not ended or self._stop() or not any(hand.turn()):
+                    state = self._store.finish(hand.mail, hand.plan)
+        self._tell(hand, state)
+
+    def _tell(self, hand: _Hand, state: MailState | None) -> None:
+        """Tell the observers of a mail that is settled."""
+        if state != "settled":
+            return
+        mail = hand.mail
+        whole = not hand.claim.plan
+        receipt = Receipt(mail, hand.plan, tuple(hand.outcomes), hand.plan.reply, state) if whole else self._store.receipt(mail.id)
+        with self._slot.holding(mail.id, 0, self._work.step_timeout):
+            try:
+                with time_limit(self._work.step_timeout):
+                    self._box.plugins.settled(mail, receipt)
+            except TimeUp:
+                _LOG.warning("an observer took too long", extra={"mail": mail.id})
+
+
+def run(
+    box: Inbox, store: SqliteStore, name: str, slot: Slot, stop: Callable[[], bool], between: Callable[[], None] = lambda: None
+) -> None:
+    """Work under `name` until `stop()` is true; the step in hand is finished first."""
+    Worker(box, store, name, slot, stop, between).run()
