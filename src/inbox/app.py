@@ -90,8 +90,12 @@ class Inbox:
 
     def explain(self, mail: Mail) -> Receipt:
         """What would become of a mail, and why; nothing is noted, kept or done."""
-        plan = self._judge(self._facts_of(mail, self.peek))
+        plan = self.foresee(mail)
         return Receipt(mail, plan, reply=plan.reply)
+
+    def foresee(self, mail: Mail) -> Plan:
+        """The plan that a mail would get; nothing is noted, kept or done."""
+        return self._judge(self._facts_of(mail, self.peek))
 
     def process(self, mail: Mail, journal: Journal | None = None) -> Receipt:
         """All of it, here and now: judge, try every step once, write plan and outcomes into the journal."""

@@ -48,28 +48,28 @@ class Tls(_Table):
 class Limits(_Table):
     """Limits of the door, with the defaults of docs/operations.md. Sizes in octets, times in seconds."""
 
-    size: int = Field(25 * MIB, gt=0)
-    recipients: int = Field(100, gt=0)
-    command_line: int = Field(2048, ge=512)
-    connections: int = Field(200, gt=0)
-    connections_per_address: int = Field(10, gt=0)
-    errors: int = Field(20, gt=0)
+    size: int = Field(default=25 * MIB, gt=0)
+    recipients: int = Field(default=100, gt=0)
+    command_line: int = Field(default=2048, ge=512)
+    connections: int = Field(default=200, gt=0)
+    connections_per_address: int = Field(default=10, gt=0)
+    errors: int = Field(default=20, gt=0)
     idle: Seconds = 30
     session: Seconds = 600
     data: Seconds = 3600
-    data_rate: int = Field(500, ge=0)  # octets a second that DATA must come with, on average
+    data_rate: int = Field(default=500, ge=0)  # octets a second that DATA must come with, on average
     handshake: Seconds = 30
     greet_delay: Seconds = 0  # who talks before the greeting is refused; 0: nobody is kept waiting
     line_endings: Literal["strict", "normalize"] = "strict"  # bare CR, LF, NUL in DATA: refused, or mended to CRLF
     min_free: int | None = None  # octets free on the disk; None: twice `size`
-    backlog: int = Field(100_000, gt=0)
+    backlog: int = Field(default=100_000, gt=0)
 
 
 class Relay(_Table):
     """The SMTP server that takes mail which handlers send. `password` is a reference: env:NAME or file:PATH."""
 
     host: str = "127.0.0.1"
-    port: int = Field(25, gt=0, le=65_535)
+    port: int = Field(default=25, gt=0, le=65_535)
     tls: Literal["none", "starttls", "implicit"] = "none"
     user: str | None = None
     password: str | None = None
@@ -82,11 +82,11 @@ class Work(_Table):
     step_timeout: Seconds = 60
     fact_timeout: Seconds = 10
     judge_timeout: Seconds = 30
-    memory: int = Field(1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with
-    strikes: int = Field(3, gt=0)
+    memory: int = Field(default=1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with
+    strikes: int = Field(default=3, gt=0)
     retry: tuple[Seconds, ...] = (60, 300, 900, 3600)
     retry_for: Seconds = 5 * 86_400
-    batch: int = Field(50, gt=0)
+    batch: int = Field(default=50, gt=0)
 
 
 class Log(_Table):
@@ -107,7 +107,7 @@ class Settings(_Table):
     lmtp: tuple[Listener, ...] = ()
     smtps: tuple[Listener, ...] = ()
     http: Listener | None = None
-    workers: int = Field(1, ge=0)
+    workers: int = Field(default=1, ge=0)
     proxy_from: tuple[str, ...] = ()  # networks whose PROXY header is believed
     tls: Tls = Tls()
     auth: Mapping[str, str] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only

@@ -62,14 +62,14 @@ class Reception:
         recipients = mail.envelope.recipients
         plan = await self._judge.plan(mail) if self._rules().refuses_on_content else None
         refused = plan.refused if plan else {}
+        kept = None
         if not recipients or any(recipient not in refused for recipient in recipients):
-            await self._keeper.keep(mail, plan)
+            kept = Reply(250, "2.0.0", f"kept as {await self._keeper.keep(mail, plan)}")
             self._counter.count("inbox_accepted_total", source=mail.envelope.source)
             self._counter.observe("inbox_mail_bytes", mail.size)
         for _ in refused:
             self._counter.count("inbox_refused_total", reason="rule")
-        kept = Reply(250, "2.0.0", f"kept as {mail.id}")
-        return [refused.get(recipient, kept) for recipient in recipients] or [kept]
+        return [reply for recipient in recipients if (reply := refused.get(recipient, kept))]
 
 
 class Judge:

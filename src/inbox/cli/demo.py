@@ -34,8 +34,9 @@ _PATIENCE = 20.0
 class NextHop:
     """The mail server of the others: a door of ours in a thread that takes whatever the demo replies and forwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.mails: list[Mail] = []
+        self._folder = folder
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -60,8 +61,8 @@ class NextHop:
         from inbox.metrics import Metrics
         from inbox.sources.smtp import open_doors
 
-        doors = await open_doors(Settings(smtp=("127.0.0.1:0",), hostname="next-hop.example"), self, Metrics())
-        self.port = doors.addresses[0][1]
+        doors = await open_doors(Settings(smtp=("127.0.0.1:0",), hostname="next-hop.example", dir=self._folder), self, Metrics())
+        self.port = doors.addresses[0].port
 
 
 @click.command()
@@ -72,7 +73,7 @@ def demo(*, as_json: bool) -> int:
     from inbox.demo.mails import samples
 
     with tempfile.TemporaryDirectory(prefix="inbox-demo-") as name:
-        folder, hop = Path(name), NextHop()
+        folder, hop = Path(name), NextHop(Path(name) / "hop")
         _lay_out(folder)
         port, server = _start(folder, hop.port)
         try:

@@ -111,7 +111,7 @@ def _rules(settings: Settings, loaded: Plugins) -> Iterator[Finding]:
     for problem in problems:
         yield Finding("rules", "wrong" if problem.severity == "error" else "warning", str(problem))
     if rules:
-        domains = ", ".join(rules.domains)
+        domains = ", ".join(rules.domains.entries)
         yield Finding(
             "rules", "ok" if domains else "warning", f"{len(rules.rules)} rules for {domains or 'no domain: every mail is refused'}"
         )

@@ -51,7 +51,7 @@ def test_(file: Path | None, settings: Settings, *, as_json: bool) -> int:
     from inbox.rules import run_tests
 
     box = open_inbox(_with_rules(settings, file))
-    results = run_tests(box.rules, lambda mail: box.explain(mail).plan)
+    results = run_tests(box.rules, box.foresee)
     failed = [result for result in results if not result.passed]
     if as_json:
         print_json([{"name": result.name, "passed": result.passed, "problems": list(result.problems)} for result in results])
@@ -88,13 +88,13 @@ def train(files: tuple[str, ...], label: str, model: str, settings: Settings, *,
 
     store = open_store(settings)
     messages = [parse(raw) for _, raw in read(files)]
-    name = bayes.model_name(model)
-    store.save_model(name, bayes.train(store.memory(read_only=True).load(name), label, messages))
-    counts = bayes.counts(store.memory(read_only=True).load(name))
+    trained = bayes.train(store.memory(read_only=True).load(model), label, messages)
+    store.save_model(model, trained)
+    labels = bayes.labels(trained)
     if as_json:
-        print_json({"model": model, "labels": counts})
+        print_json({"model": model, "labels": labels})
     else:
         click.echo(
-            f"{len(messages)} mails learned as {label}; model {model} knows " + ", ".join(f"{n} {name}" for name, n in counts.items())
+            f"{len(messages)} mails learned as {label}; model {model} knows " + ", ".join(f"{n} {name}" for name, n in labels.items())
         )
     return OK

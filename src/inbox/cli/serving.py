@@ -61,7 +61,7 @@ def _announce(daemon: Daemon) -> None:
 
 
 def _domains(daemon: Daemon) -> str:
-    return ", ".join(daemon.box.rules.domains) or "nobody: add domains to the rules file"
+    return ", ".join(daemon.box.rules.domains.entries) or "nobody: add domains to the rules file"
 
 
 @click.command()

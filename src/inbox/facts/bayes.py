@@ -76,6 +76,11 @@ def classify(model: bytes, message: Message) -> tuple[str | None, float]:
     return label, best
 
 
+def labels(model: bytes) -> dict[str, int]:
+    """The labels of a model, each with the number of mails that it was shown. ValueError: not a model of ours."""
+    return dict(_read(model).mails)
+
+
 @dataclass(frozen=True)
 class _Model:
     """Number of mails and counts of tokens, by label."""
