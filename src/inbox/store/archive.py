@@ -53,14 +53,14 @@ class Archive(Base):
         """The whole truth about one mail; NotFound."""
         with self._connections.snapshot() as db:
             row = self._mail_row(db, mail_id)
-            plan_row = db.execute("select plan from plans where seq = ?", (row["seq"],)).fetchone()
-            rows = db.execute("select n, state, attempt, detail, at from outcomes where seq = ? order by k", (row["seq"],)).fetchall()
+            plan_row = db.execute("select plan from inbox_plans where seq = ?", (row["seq"],)).fetchone()
+            rows = db.execute("select n, state, attempt, detail, at from inbox_outcomes where seq = ? order by k", (row["seq"],)).fetchall()
         plan = plan_of(plan_row[0]) if plan_row else None
         outcomes = tuple(outcome_of(row) for row in rows)
         return Receipt(mail_of(row, self._blobs.path), plan, outcomes, plan.reply if plan else ACCEPTED, row["state"])
 
     def _mail_row(self, db: sqlite3.Connection, mail_id: str) -> sqlite3.Row:
-        row: sqlite3.Row | None = db.execute(f"select {MAIL_COLUMNS}, state from mails where id = ?", (mail_id,)).fetchone()  # noqa: S608
+        row: sqlite3.Row | None = db.execute(f"select {MAIL_COLUMNS}, state from inbox_mails where id = ?", (mail_id,)).fetchone()  # noqa: S608
         if row is None:
             raise NotFound(f"there is no mail {mail_id} in the store; `inbox list` shows the ids")
         return row
@@ -68,7 +68,7 @@ class Archive(Base):
     def subject(self, mail_id: str) -> str | None:
         """The subject, once the mail was judged; NotFound."""
         with self._connections.read() as db:
-            row = db.execute("select subject from mails where seq = ?", (self._seq(db, mail_id),)).fetchone()
+            row = db.execute("select subject from inbox_mails where seq = ?", (self._seq(db, mail_id),)).fetchone()
         subject: str | None = row[0]
         return subject
 
@@ -95,7 +95,7 @@ class Archive(Base):
         asked = _Question(state, rule, label)
         sql, values = f"select count(*) from {asked.sql}", asked.values  # noqa: S608  constants
         if rule is None and label is None:
-            sql, values = "select coalesce(sum(mails), 0) from states where ? in (state, '')", [state or ""]
+            sql, values = "select coalesce(sum(mails), 0) from inbox_states where ? in (state, '')", [state or ""]
         with self._connections.read() as db:
             number: int = db.execute(sql, values).fetchone()[0]
         return number
@@ -103,7 +103,7 @@ class Archive(Base):
     def ids(self, state: str | None = None, rule: str | None = None, label: str | None = None) -> Iterator[str]:
         """The ids of all mails that fit, oldest first; read in pages, so that what is written meanwhile is not held up."""
         asked = _Question(state, rule, label)
-        sql = f"select mails.seq, id from {asked.sql} and {asked.seq} > ? order by {asked.seq} limit {_PAGE}"  # noqa: S608  constants
+        sql = f"select inbox_mails.seq, id from {asked.sql} and {asked.seq} > ? order by {asked.seq} limit {_PAGE}"  # noqa: S608  constants
         last = 0
         while True:
             with self._connections.read() as db:
@@ -117,9 +117,9 @@ class Archive(Base):
         """Make a mail findable: its subject (shown in lists too), `addresses` (any text with names and addresses), and its text."""
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
-            db.execute("update mails set subject = ? where seq = ?", (text(subject), seq))
+            db.execute("update inbox_mails set subject = ? where seq = ?", (text(subject), seq))
             db.execute(
-                "insert or replace into search(rowid, subject, addresses, text) values (?, ?, ?, ?)",
+                "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)",
                 (seq, text(subject), text(addresses), text((body or "")[:_TEXT])),
             )
 
@@ -129,8 +129,9 @@ class Archive(Base):
         if not query:
             return []
         sql = (
-            f"select {SUMMARY_COLUMNS}, snippet(search, -1, '', '', ' ... ', 12) as snippet from search join mails on mails.seq = search.rowid"  # noqa: S608
-            " where search match ? order by search.rowid desc limit ?"
+            f"select {SUMMARY_COLUMNS}, snippet(inbox_search, -1, '', '', ' ... ', 12) as snippet"  # noqa: S608  constants
+            " from inbox_search join inbox_mails on inbox_mails.seq = inbox_search.rowid"
+            " where inbox_search match ? order by inbox_search.rowid desc limit ?"
         )
         with self._connections.read() as db:
             return [summary_of(row, row["snippet"]) for row in db.execute(sql, (query, limit))]
@@ -138,7 +139,7 @@ class Archive(Base):
     def stats(self, now: datetime) -> Stats:
         """What is in the store at the moment."""
         with self._connections.snapshot() as db:
-            rows = db.execute("select state, mails, octets from states").fetchall()
+            rows = db.execute("select state, mails, octets from inbox_states").fetchall()
             oldest = {state: at for state in ("kept", "waiting") if (at := _oldest(db, state)) is not None}
             pages, size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
         counts = {row["state"]: row["mails"] for row in rows}
@@ -147,8 +148,8 @@ class Archive(Base):
 
 
 def _oldest(db: sqlite3.Connection, state: str) -> int | None:
-    """Arrival of the oldest mail in a state: the first by seq, which the index on states gives."""
-    row = db.execute("select received_at from mails where state = ? order by seq limit 1", (state,)).fetchone()
+    """Arrival of the oldest mail in a state: the first by seq, which the index on state gives."""
+    row = db.execute("select received_at from inbox_mails where state = ? order by seq limit 1", (state,)).fetchone()
     return row[0] if row else None
 
 
@@ -157,15 +158,17 @@ class _Question:
 
     def __init__(self, state: str | None, rule: str | None, label: str | None) -> None:
         tags = [(kind, name) for kind, name in (("rule", rule), ("label", label)) if name is not None]
-        self.seq = "tags.seq" if tags else "mails.seq"
-        self.sql = "tags cross join mails on mails.seq = tags.seq where 1" if tags else "mails where 1"
+        self.seq = "inbox_tags.seq" if tags else "inbox_mails.seq"
+        self.sql = "inbox_tags cross join inbox_mails on inbox_mails.seq = inbox_tags.seq where 1" if tags else "inbox_mails where 1"
         self.values: list[Any] = []
         if tags:
-            self.and_("tags.kind = ? and tags.name = ?", *tags[0])
+            self.and_("inbox_tags.kind = ? and inbox_tags.name = ?", *tags[0])
         for tag in tags[1:]:
-            self.and_("exists (select 1 from tags other where other.kind = ? and other.name = ? and other.seq = mails.seq)", *tag)
+            self.and_(
+                "exists (select 1 from inbox_tags other where other.kind = ? and other.name = ? and other.seq = inbox_mails.seq)", *tag
+            )
         if state is not None:
-            self.and_("mails.state = ?", state)
+            self.and_("inbox_mails.state = ?", state)
 
     def and_(self, condition: str, *values: Any) -> None:
         self.sql += f" and {condition}"

@@ -13,7 +13,7 @@ from inbox.store.blobs import SMALL
 from inbox.store.values import micros, text, to_json
 
 _INSERT = (
-    "insert into mails(seq, id, source_key, first, raw_seq, envelope, sender, received_at, size, sha256, lease)"
+    "insert into inbox_mails(seq, id, source_key, first, raw_seq, envelope, sender, received_at, size, sha256, lease)"
     " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
@@ -30,7 +30,7 @@ class Arrivals(Base):
         for mail, _ in arrivals:
             self.put_large(mail)
         with self._connections.write() as db:
-            (last,) = db.execute("select coalesce(max(seq), 0) from mails").fetchone()
+            (last,) = db.execute("select coalesce(max(seq), 0) from inbox_mails").fetchone()
             return [self._keep(db, last + number, mail, plan, lease) for number, (mail, plan) in enumerate(arrivals, 1)]
 
     def put_large(self, mail: Mail) -> None:
@@ -61,7 +61,7 @@ class Arrivals(Base):
         shared = first is not None and small and first["sha256"] == mail.sha256
         raw_seq = (first["raw_seq"] if first is not None and shared else seq) if small else None
         if small and not shared:
-            db.execute("insert into raw(seq, data) values (?, ?)", (seq, mail.raw))
+            db.execute("insert into inbox_raw(seq, data) values (?, ?)", (seq, mail.raw))
         row = (
             seq,
             mail.id,
@@ -80,7 +80,7 @@ class Arrivals(Base):
 
 def _first(db: sqlite3.Connection, source_key: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
-        "select seq, id, raw_seq, sha256 from mails where source_key = ? and first is null", (text(source_key),)
+        "select seq, id, raw_seq, sha256 from inbox_mails where source_key = ? and first is null", (text(source_key),)
     ).fetchone()
     return row
 
@@ -88,8 +88,8 @@ def _first(db: sqlite3.Connection, source_key: str) -> sqlite3.Row | None:
 def _recipients(db: sqlite3.Connection, first: int) -> set[str]:
     """All recipients of a mail and of the arrivals that followed it."""
     rows = db.execute(
-        "select value from mails, json_each(mails.envelope, '$.recipients') where seq = ? union all"
-        " select value from mails, json_each(mails.envelope, '$.recipients') where first = ?",
+        "select value from inbox_mails, json_each(inbox_mails.envelope, '$.recipients') where seq = ? union all"
+        " select value from inbox_mails, json_each(inbox_mails.envelope, '$.recipients') where first = ?",
         (first, first),
     )
     return {row[0] for row in rows}

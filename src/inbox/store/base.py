@@ -20,7 +20,7 @@ class Base:
     _blobs: Blobs
 
     def _seq(self, db: sqlite3.Connection, mail_id: str) -> int:
-        row = db.execute("select seq from mails where id = ?", (mail_id,)).fetchone()
+        row = db.execute("select seq from inbox_mails where id = ?", (mail_id,)).fetchone()
         if row is None:
             raise NotFound(f"there is no mail {mail_id} in the store; `inbox list` shows the ids")
         seq: int = row[0]
@@ -29,27 +29,32 @@ class Base:
     def _store_plan(self, db: sqlite3.Connection, seq: int, plan: Plan) -> bool:
         """Write plan, steps and tags; False when a plan is there already. The mail is due at once."""
         added = db.execute(
-            "insert or ignore into plans(seq, rules_version, plan) values (?, ?, ?)", (seq, plan.rules_version, to_json(plan.to_dict()))
+            "insert or ignore into inbox_plans(seq, rules_version, plan) values (?, ?, ?)",
+            (seq, plan.rules_version, to_json(plan.to_dict())),
         ).rowcount
         if not added:
             return False
-        db.executemany("insert into steps(seq, n, rule, handler) values (?, ?, ?, ?)", [(seq, s.n, s.rule, s.handler) for s in plan.steps])
+        db.executemany(
+            "insert into inbox_steps(seq, n, rule, handler) values (?, ?, ?, ?)", [(seq, s.n, s.rule, s.handler) for s in plan.steps]
+        )
         tags = {("rule", decision.rule) for decision in plan.decisions if decision.matched} | {("label", label) for label in plan.labels}
-        db.executemany("insert or ignore into tags(kind, name, seq) values (?, ?, ?)", [(kind, text(name), seq) for kind, name in tags])
-        db.execute("update mails set state = 'waiting', due_at = 0 where seq = ? and state = 'kept'", (seq,))
+        db.executemany(
+            "insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", [(kind, text(name), seq) for kind, name in tags]
+        )
+        db.execute("update inbox_mails set state = 'waiting', due_at = 0 where seq = ? and state = 'kept'", (seq,))
         return True
 
     def _add_outcome(self, db: sqlite3.Connection, seq: int, outcome: Outcome) -> None:
         db.execute(
-            "insert into outcomes(seq, k, n, state, attempt, detail, at)"
-            " select ?1, coalesce(max(k), 0) + 1, ?2, ?3, ?4, ?5, ?6 from outcomes where seq = ?1",
+            "insert into inbox_outcomes(seq, k, n, state, attempt, detail, at)"
+            " select ?1, coalesce(max(k), 0) + 1, ?2, ?3, ?4, ?5, ?6 from inbox_outcomes where seq = ?1",
             (seq, outcome.n, outcome.state, outcome.attempt, text(outcome.detail), micros(outcome.at)),
         )
 
     def _record(self, db: sqlite3.Connection, kind: str, mail_id: str, who: str | None, detail: str | None) -> None:
         """An event: who did what to which mail, and when."""
         db.execute(
-            "insert into events(at, kind, mail, who, detail) values (?, ?, ?, ?, ?)",
+            "insert into inbox_events(at, kind, mail, who, detail) values (?, ?, ?, ?, ?)",
             (micros(datetime.now(UTC)), kind, mail_id, text(who), text(detail)),
         )
 

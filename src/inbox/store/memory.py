@@ -28,24 +28,26 @@ class StoredMemory:
         if not self._read_only:
             self._note(named, mail)
         with self._connections.read() as db:
-            row = db.execute("select n from marks where kind = ? and key = ? and mail = ?", named).fetchone()
+            row = db.execute("select n from inbox_marks where kind = ? and key = ? and mail = ?", named).fetchone()
             since = micros(mail.received_at - window)
-            sql = "select count(*) from marks where kind = ? and key = ? and mail <> ? and received_at >= ? and n < ?"
+            sql = "select count(*) from inbox_marks where kind = ? and key = ? and mail <> ? and received_at >= ? and n < ?"
             number: int = db.execute(sql, (*named, since, row[0] if row else 1 << 62)).fetchone()[0]
         return number
 
     def _note(self, named: tuple[str | None, str | None, str], mail: Mail) -> None:
         """A light transaction: a mark that a power cut takes was never acted on durably, and what is durable later makes it durable."""
         with self._connections.read() as db:
-            if db.execute("select 1 from marks where kind = ? and key = ? and mail = ?", named).fetchone():
+            if db.execute("select 1 from inbox_marks where kind = ? and key = ? and mail = ?", named).fetchone():
                 return
         with self._connections.write(durable=False) as db:
-            db.execute("insert or ignore into marks(kind, key, mail, received_at) values (?, ?, ?, ?)", (*named, micros(mail.received_at)))
+            db.execute(
+                "insert or ignore into inbox_marks(kind, key, mail, received_at) values (?, ?, ?, ?)", (*named, micros(mail.received_at))
+            )
 
     def load(self, name: str) -> bytes | None:
         """A model by name, or None."""
         with self._connections.read() as db:
-            row = db.execute("select data from models where name = ?", (name,)).fetchone()
+            row = db.execute("select data from inbox_models where name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
 
 
@@ -59,22 +61,22 @@ class Records(Base):
     def save_model(self, name: str, data: bytes) -> None:
         """Keep a model under a name; the one before is replaced."""
         with self._connections.write() as db:
-            db.execute("insert or replace into models(name, data, at) values (?, ?, ?)", (name, data, micros(datetime.now(UTC))))
+            db.execute("insert or replace into inbox_models(name, data, at) values (?, ?, ?)", (name, data, micros(datetime.now(UTC))))
 
     def remember_rules(self, version: str, source: str) -> None:
         """Keep the text of a version of the rules, so that a plan can be explained later."""
         with self._connections.read() as db:
-            if db.execute("select 1 from rules where version = ?", (version,)).fetchone():
+            if db.execute("select 1 from inbox_rules where version = ?", (version,)).fetchone():
                 return
         with self._connections.write() as db:
             db.execute(
-                "insert or ignore into rules(version, text, at) values (?, ?, ?)", (version, text(source), micros(datetime.now(UTC)))
+                "insert or ignore into inbox_rules(version, text, at) values (?, ?, ?)", (version, text(source), micros(datetime.now(UTC)))
             )
 
     def rules_text(self, version: str) -> str:
         """The text of a version of the rules; NotFound."""
         with self._connections.read() as db:
-            row = db.execute("select text from rules where version = ?", (version,)).fetchone()
+            row = db.execute("select text from inbox_rules where version = ?", (version,)).fetchone()
         if row is None:
             raise NotFound(f"the store does not know rules of version {version[:12]}")
         return str(row[0])
@@ -86,7 +88,7 @@ class Records(Base):
             return
         with self._connections.write(durable=False) as db:
             db.executemany(
-                "insert into counts(name, labels, value) values (?, ?, ?)"
+                "insert into inbox_counts(name, labels, value) values (?, ?, ?)"
                 " on conflict(name, labels) do update set value = value + excluded.value",
                 rows,
             )
@@ -94,4 +96,4 @@ class Records(Base):
     def counts(self) -> dict[tuple[str, str], float]:
         """Every counter: (name, labels as JSON) -> value."""
         with self._connections.read() as db:
-            return {(row["name"], row["labels"]): row["value"] for row in db.execute("select name, labels, value from counts")}
+            return {(row["name"], row["labels"]): row["value"] for row in db.execute("select name, labels, value from inbox_counts")}

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from inbox.errors import Failed
 from inbox.model import Row
-from inbox.store.schema import OWN_TABLES
+from inbox.store.schema import OWN_PREFIX
 from inbox.store.values import text, to_json
 
 KEY = ("mail_id", "step")
@@ -70,8 +70,8 @@ def _make_room(db: sqlite3.Connection, table: str, record: Mapping[str, Any]) ->
 
 def _check(row: Row) -> None:
     """Failed for names that are ours, SQLite's, or no names."""
-    if row.table.lower() in OWN_TABLES or row.table.lower().startswith(("sqlite_", "_sqlite", "search_")):
-        raise Failed(f"table {row.table!r} belongs to inbox or SQLite; choose another name")
+    if row.table.lower().startswith((OWN_PREFIX, "sqlite_", "_sqlite")):
+        raise Failed(f"table {row.table!r} belongs to inbox or SQLite; choose a name that does not begin with {OWN_PREFIX} or sqlite_")
     names = [name.lower() for name in row.values]
     if taken := [name for name in KEY if name in names]:
         raise Failed(f"column {taken[0]!r} is written by inbox itself; choose another name")

@@ -55,7 +55,7 @@ class SqliteStore(Arrivals, Work, Archive, Operations, Records):
         if size <= _QUICK or (thorough and size <= _THOROUGH):
             questions = ["pragma quick_check(1)"]
         else:
-            questions = [f"pragma quick_check({table})" for table in ("mails", "steps", "states")] if thorough else []
+            questions = [f"pragma quick_check({table})" for table in ("inbox_mails", "inbox_steps", "inbox_states")] if thorough else []
         with self._connections.read() as db:
             for question in questions:
                 answer = db.execute(question).fetchone()[0]

@@ -17,10 +17,10 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one 
 _MICROSECOND = timedelta(microseconds=1)
 
 MAIL_COLUMNS = (
-    "mails.seq, mails.id, mails.source_key, mails.envelope, mails.received_at, mails.size, mails.sha256, mails.raw_seq,"
-    " (select data from raw where raw.seq = mails.raw_seq) as data"
+    "seq, id, source_key, envelope, received_at, size, sha256, raw_seq,"
+    " (select data from inbox_raw where inbox_raw.seq = inbox_mails.raw_seq) as data"
 )
-SUMMARY_COLUMNS = "mails.id, mails.envelope, mails.subject, mails.received_at, mails.size, mails.state, mails.due_at"
+SUMMARY_COLUMNS = ", ".join(f"inbox_mails.{name}" for name in ("id", "envelope", "subject", "received_at", "size", "state", "due_at"))
 
 
 @dataclass(frozen=True, slots=True)

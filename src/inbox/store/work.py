@@ -24,7 +24,7 @@ from inbox.store.base import Base
 from inbox.store.rows import write_row
 from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of
 
-_FREE = "mails indexed by mails_due where state in ('kept', 'waiting') and lease is null"  # the planner would take the index on state
+_FREE = "inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is null"  # the planner would take the index on state
 _FAR = timedelta(hours=25)
 """No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
 
@@ -62,12 +62,12 @@ class Work(Base):
                 return []
         with self._connections.write(durable=False) as db:
             chosen = _due(db, limit, now)
-            db.executemany("update mails set lease = ? where seq = ?", [(worker, seq) for seq in chosen])
+            db.executemany("update inbox_mails set lease = ? where seq = ?", [(worker, seq) for seq in chosen])
         with self._connections.snapshot() as db:
             return [self._claim(db, seq, now) for seq in chosen]
 
     def _claim(self, db: sqlite3.Connection, seq: int, now: datetime) -> Claim:
-        row = db.execute(f"select {MAIL_COLUMNS}, strikes from mails where seq = ?", (seq,)).fetchone()  # noqa: S608  constant
+        row = db.execute(f"select {MAIL_COLUMNS}, strikes from inbox_mails where seq = ?", (seq,)).fetchone()  # noqa: S608  constant
         plan = _plan(db, seq)
         steps = _steps(db, seq) if plan else []
         return Claim(
@@ -124,10 +124,10 @@ class Work(Base):
             due = _next_step(plan, states, {step["n"]: step["due_at"] for step in steps})
             # a quarantined or dropped mail is the operator's: work that was under way when it was held does not free it
             db.execute(
-                "update mails set state = case when state in ('kept', 'waiting') then ? else state end, due_at = ?, lease = null where seq = ?",
+                "update inbox_mails set state = case when state in ('kept', 'waiting') then ? else state end, due_at = ?, lease = null where seq = ?",
                 (state, due, seq),
             )
-            found: MailState = db.execute("select state from mails where seq = ?", (seq,)).fetchone()[0]
+            found: MailState = db.execute("select state from inbox_mails where seq = ?", (seq,)).fetchone()[0]
             return found
 
     # leases
@@ -136,9 +136,9 @@ class Work(Base):
         """Give back what `worker` has in hand (only `ids`, if given): others may claim it at once."""
         with self._connections.write(durable=False) as db:
             if ids is None:
-                db.execute("update mails set lease = null where state in ('kept', 'waiting') and lease = ?", (worker,))
+                db.execute("update inbox_mails set lease = null where state in ('kept', 'waiting') and lease = ?", (worker,))
             else:
-                db.executemany("update mails set lease = null where id = ? and lease = ?", [(mail_id, worker) for mail_id in ids])
+                db.executemany("update inbox_mails set lease = null where id = ? and lease = ?", [(mail_id, worker) for mail_id in ids])
 
     def void_leases(self, now: datetime) -> None:
         """At start: no worker lives, so no lease holds (those of `inbox process` hold while that runs).
@@ -147,14 +147,14 @@ class Work(Base):
         """
         with self._connections.write() as db:
             rows = db.execute(
-                "select distinct lease from mails indexed by mails_due where state in ('kept', 'waiting') and lease is not null"
+                "select distinct lease from inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is not null"
             ).fetchall()
             void = [(row[0],) for row in rows if not _alive(row[0])]
-            db.executemany("update mails set lease = null where state in ('kept', 'waiting') and lease = ?", void)
+            db.executemany("update inbox_mails set lease = null where state in ('kept', 'waiting') and lease = ?", void)
             far = db.execute(f"select seq from {_FREE} and due_at > ?", (micros(now + _FAR),)).fetchall()  # noqa: S608  constant
             seqs = [(micros(now), row[0]) for row in far]
-            db.executemany("update mails set due_at = ? where seq = ?", seqs)
-            db.executemany("update steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
+            db.executemany("update inbox_mails set due_at = ? where seq = ?", seqs)
+            db.executemany("update inbox_steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """A worker died over step `n` of a mail (0: over reading or judging it); how often that happened is returned.
@@ -165,24 +165,24 @@ class Work(Base):
         now = datetime.now(UTC)
         with self._connections.write() as db:
             seq = self._seq(db, mail_id)
-            row = db.execute("select strikes, state from mails where seq = ?", (seq,)).fetchone()
+            row = db.execute("select strikes, state from inbox_mails where seq = ?", (seq,)).fetchone()
             strikes: int = row["strikes"] + 1
-            db.execute("update mails set strikes = ? where seq = ?", (strikes, seq))
+            db.execute("update inbox_mails set strikes = ? where seq = ?", (strikes, seq))
             if row["state"] not in ("kept", "waiting"):
                 return strikes
             self._defer_crashed(db, seq, Outcome(n, "deferred", 0, detail, now), due_at or now + _CRASH_WAIT)
             if strikes >= limit:
                 words = f"{strikes} workers died over this mail, the last so: {detail}; `inbox quarantine release` tries it again"
                 self._add_outcome(db, seq, Outcome(0, "held", strikes, words, now))
-                db.execute("update mails set state = 'quarantined', due_at = 0, lease = null where seq = ?", (seq,))
+                db.execute("update inbox_mails set state = 'quarantined', due_at = 0, lease = null where seq = ?", (seq,))
             else:
                 due_again = _after_crash(db, seq, now + strikes * _UNJUDGED_WAIT)
-                db.execute("update mails set due_at = ?, lease = null where seq = ?", (due_again, seq))
+                db.execute("update inbox_mails set due_at = ?, lease = null where seq = ?", (due_again, seq))
         return strikes
 
     def _defer_crashed(self, db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datetime) -> None:
         """The attempt that killed its worker, as an outcome; nothing when the plan was not stored yet, or the step has ended."""
-        step = db.execute("select state, attempts from steps where seq = ? and n = ?", (seq, outcome.n)).fetchone()
+        step = db.execute("select state, attempts from inbox_steps where seq = ? and n = ?", (seq, outcome.n)).fetchone()
         if step is None or step["state"] in ENDED:
             return
         crashed = Outcome(outcome.n, outcome.state, step["attempts"] + 1, outcome.detail, outcome.at)
@@ -232,22 +232,22 @@ def _due(db: sqlite3.Connection, limit: int, now: datetime) -> list[int]:
 
 
 def _plan(db: sqlite3.Connection, seq: int) -> Plan | None:
-    row = db.execute("select plan from plans where seq = ?", (seq,)).fetchone()
+    row = db.execute("select plan from inbox_plans where seq = ?", (seq,)).fetchone()
     return plan_of(row[0]) if row else None
 
 
 def _steps(db: sqlite3.Connection, seq: int) -> list[Any]:
-    return db.execute("select n, state, attempts, due_at from steps where seq = ? order by n", (seq,)).fetchall()
+    return db.execute("select n, state, attempts, due_at from inbox_steps where seq = ? order by n", (seq,)).fetchall()
 
 
 def _ended(db: sqlite3.Connection, seq: int, n: int) -> bool:
-    row = db.execute("select state from steps where seq = ? and n = ?", (seq, n)).fetchone()
+    row = db.execute("select state from inbox_steps where seq = ? and n = ?", (seq, n)).fetchone()
     return row is not None and row[0] in ENDED
 
 
 def _move_step(db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datetime | None) -> None:
     db.execute(
-        "update steps set state = ?, attempts = max(attempts, ?), due_at = ? where seq = ? and n = ?",
+        "update inbox_steps set state = ?, attempts = max(attempts, ?), due_at = ? where seq = ? and n = ?",
         (outcome.state, outcome.attempt, micros(due_at) if due_at else 0, seq, outcome.n),
     )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("inbox.worker")
 _IDLE_LOOK, _IDLE_SPAN = 0.02, 1.0
 _LONG_ROUND = 1.0
+_COUNTED = {"deferred": "inbox_deferred_total", "dead": "inbox_dead_total"}
 _FORKED = 70  # exit status of a child that a handler forked and let come back
 
 
@@ -238,8 +239,15 @@ class Worker:
             failed = self._failed(hand, ended.outcome, error)
             self._store.settled(hand.mail, failed.outcome, None, failed.due_at)
             hand.note(failed)
+            self._count(hand, failed.outcome)
             return False
+        self._count(hand, ended.outcome)
         return True
+
+    def _count(self, hand: _Hand, outcome: Outcome) -> None:
+        if self._box.counter and (name := _COUNTED.get(outcome.state)):
+            handler = next(step.handler for step in hand.plan.steps if step.n == outcome.n)
+            self._box.counter.count(name, handler=handler)
 
     def _failed(self, hand: _Hand, outcome: Outcome, error: Failed) -> Ended:
         """The outcome of a step whose row cannot be written."""
@@ -268,6 +276,9 @@ class Worker:
         if state != "settled":
             return
         mail = hand.mail
+        if self._box.counter:
+            self._box.counter.count("inbox_settled_total")
+            self._box.counter.observe("inbox_settle_seconds", (datetime.now(UTC) - mail.received_at).total_seconds())
         whole = not hand.claim.plan
         receipt = Receipt(mail, hand.plan, tuple(hand.outcomes), hand.plan.reply, state) if whole else self._store.receipt(mail.id)
         with self._slot.holding(mail.id, 0, self._work.step_timeout):
