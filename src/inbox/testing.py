@@ -156,9 +156,9 @@ def inbox_for(
     `modules`: further plugins (modules or objects with hooks). `settings`: as in inbox.toml, `handlers={"webhook": {"allow": ["127.0.0.1"]}}`.
     Raises RulesError, PluginError, ConfigError.
     """
-    from inbox.app import Inbox
-    from inbox.config import validate
-    from inbox.plugins import Plugins
+    from inbox.app import Inbox  # noqa: PLC0415  mails can be made without loading all of the program
+    from inbox.config import validate  # noqa: PLC0415
+    from inbox.plugins import Plugins  # noqa: PLC0415
 
     return Inbox(
         _rules_file(rules),

@@ -324,11 +324,11 @@ def _join(context: Context, items: Any, between: Any = "") -> str:
 
 
 @pass_context
-def _replace(context: Context, text: Any, old: str, new: str) -> str:
+def _replace(context: Context, value: Any, old: Any, new: Any) -> str:
     """replace: every occurrence of a text with another."""
-    text, old, new = _text(text), _text(old), _text(new)
-    context[_BUDGET].spend(len(text) + text.count(old) * len(new))
-    return text.replace(old, new)
+    text, was, becomes = _text(value), _text(old), _text(new)
+    context[_BUDGET].spend(len(text) + text.count(was) * len(becomes))
+    return text.replace(was, becomes)
 
 
 @pass_context
