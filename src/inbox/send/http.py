@@ -138,12 +138,12 @@ def post(
     allowed = is_allowed(place, allow)
     reason = None if allowed else private_reason(place)
     if reason:
-        raise Failed(f"{reason}; name it in `allow` of [handlers.webhook] if it is meant")
+        raise Failed(f"{reason}; name it in `allow` of the handler's settings if it is meant")
     addresses = _resolved(place, deadline, resolve)
     private = [address for address in addresses if not is_public(ipaddress.ip_address(address.partition("%")[0]))]
     if private and not allowed:
         raise Failed(
-            f"{place.host} has the address {private[0]}, which is not public; name it in `allow` of [handlers.webhook] if it is meant"
+            f"{place.host} has the address {private[0]}, which is not public; name it in `allow` of the handler's settings if it is meant"
         )
     try:
         return _exchange(place, addresses, body, headers, deadline)
