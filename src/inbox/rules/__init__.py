@@ -9,7 +9,7 @@ from inbox.inspect import NamedFact
 from inbox.rules.admit import RELAY_DENIED, admit
 from inbox.rules.decide import decide, expand
 from inbox.rules.file_tests import TestResult, run_tests
-from inbox.rules.loading import check, load
+from inbox.rules.loading import check, load, load_text
 from inbox.rules.ruleset import Rule, Rules
 from inbox.rules.schema import schema
 from inbox.rules.words import Operator, reference
@@ -26,6 +26,7 @@ __all__ = [
     "decide",
     "expand",
     "load",
+    "load_text",
     "reference",
     "run_tests",
     "schema",

@@ -8,7 +8,7 @@ can get two outcomes. Nothing is done for a recipient that is refused, whatever 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class _Wish:
     rule: str
     step: StepPlan
     options: Mapping[str, Any]
+    values: Mapping[str, str]
     people: list[Person] = field(default_factory=list)
 
 
@@ -126,7 +127,7 @@ class _Making:
         for person in people:
             person.labels += [label for label in rule.labels if label not in person.labels]
             for name, text in rule.values.items():
-                person.values[name] = placeholders.render(text, self._looker(person, captures[person]))
+                person.values[name] = placeholders.render(text, self._looker(person, {**person.values, **captures[person]}))
             self.values.update({name: person.values[name] for name in rule.values})
             person.taken = person.taken or rule.takes
         self.labels.update(dict.fromkeys(rule.labels))
@@ -139,24 +140,22 @@ class _Making:
     # steps
 
     def _ask(self, rule: str, steps: Sequence[StepPlan], people: Sequence[Person], captures: Mapping[Person, Captures]) -> None:
-        """Ask for the steps of a rule: one for all people whose options come out the same."""
+        """Ask for the steps of a rule: one for all people for whom options and values come out the same."""
+        values = {person: {**person.values, **captures.get(person, {})} for person in people}
         for step in steps:
-            if step.fixed:
-                self.wishes.append(_Wish(rule, step, step.options, list(people)))
-                continue
             alike: dict[str, _Wish] = {}
             for person in people:
-                options = placeholders.render(step.options, self._looker(person, captures.get(person, {})))
-                alike.setdefault(json.dumps(options, sort_keys=True), _Wish(rule, step, options)).people.append(person)
+                options = step.options if step.fixed else placeholders.render(step.options, self._looker(person, values[person]))
+                key = json.dumps([None if step.fixed else options, values[person]], sort_keys=True)
+                alike.setdefault(key, _Wish(rule, step, options, values[person])).people.append(person)
             self.wishes += alike.values()
 
-    def _looker(self, person: Person, captures: Captures) -> Any:
-        """What placeholders stand for, for one person: a capture, a value that was set, a fact."""
+    def _looker(self, person: Person, values: Mapping[str, str]) -> Callable[[str], str]:
+        """What placeholders stand for, for one person: a capture or a value that was set, else a fact."""
 
         def value_of(name: str) -> str:
-            for values in (captures, person.values):
-                if name in values:
-                    return values[name]
+            if name in values:
+                return values[name]
             return as_text(person.fact(name) if is_personal(name) else self.reader.facts.get(name))
 
         return value_of
@@ -169,7 +168,7 @@ class _Making:
                 continue
             n += 1
             step, recipients = wish.step, tuple(person.text for person in people if person.text is not None)
-            yield Step(n, wish.rule, step.handler, wish.options, recipients, step.on_error, step.timeout, step.when_done)
+            yield Step(n, wish.rule, step.handler, wish.options, recipients, step.on_error, step.timeout, step.when_done, wish.values)
 
     def _reply(self) -> Reply:
         """250 unless everybody is refused; then a temporary refusal if there is one: the sender's next try settles the others."""

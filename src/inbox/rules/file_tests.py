@@ -12,7 +12,7 @@ from inbox.rules.ruleset import Expectation, FileTest, Rules
 
 @dataclass(frozen=True)
 class TestResult:
-    """How one test ended: `name` says which mail for whom, `place` where it stands, `problems` what was not as expected."""
+    """How one test ended: `name` is the test's own, or says which mail for whom, `place` where it stands, `problems` what was not as expected."""
 
     name: str
     place: str
@@ -29,7 +29,7 @@ def run_tests(rules: Rules, judge: Callable[[Mail], Plan]) -> tuple[TestResult, 
 
 
 def _run(rules: Rules, test: FileTest, judge: Callable[[Mail], Plan]) -> TestResult:
-    name = f"{test.mail.name} to {', '.join(test.recipients) or 'nobody'}"
+    name = test.name or f"{test.mail.name} to {', '.join(test.recipients) or 'nobody'}"
     place = f"{rules.path}:{test.place.line}:{test.place.column}"
     try:
         raw = test.mail.read_bytes()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from inbox.rules import address
@@ -50,14 +50,6 @@ class Key:
         return self.kind, self.fact
 
 
-@dataclass
-class _Table:
-    """All texts and patterns that rules look for in one fact: those on folded text, and those on the text as it is."""
-
-    folded: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    exact: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-
-
 class Index:
     """Candidates for a mail among `rules`; `usable(fact)` says which facts may be read before a rule asks for them."""
 
@@ -69,19 +61,19 @@ class Index:
         self._always: list[int] = []
         self._by_value: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._by_list: dict[tuple[str, str], tuple[Condition, list[int]]] = {}
-        tables: dict[str, _Table] = defaultdict(_Table)
+        tables: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for position, (rule, key) in enumerate(zip(rules, self.keys, strict=True)):
             if rule.enabled:
                 self._file(position, key, tables)
         self._texts = [_Search(fact, table) for fact, table in tables.items()]
         self.facts = tuple(dict.fromkeys(key.fact for key in self.keys if key and key.fact))
 
-    def _file(self, position: int, key: Key | None, tables: dict[str, _Table]) -> None:
+    def _file(self, position: int, key: Key | None, tables: Mapping[str, dict[str, list[int]]]) -> None:
         if key is None:
             self._always.append(position)
         elif key.kind == "text":
-            for text, where in _sources(key.condition) if key.condition else ():
-                getattr(tables[key.fact], where)[text].append(position)
+            for source in key.values:
+                tables[key.fact][source].append(position)
         elif key.kind == "in" and key.condition:
             self._by_list.setdefault((key.fact, key.values[0]), (key.condition, []))[1].append(position)
         else:
@@ -131,26 +123,26 @@ def _condition_keys(condition: Condition) -> Iterator[Key]:
     elif operation.name == "in":
         yield Key("in", condition, ("\n".join(operation.lists),))
     elif operation.name in ("has", "starts", "ends", "like", "matches"):
-        sources = tuple(text for text, _ in _sources(condition))
+        sources = tuple(_sources(condition))
         if not any(_OPEN_QUOTE in source for source in sources):
             yield Key("text", condition, sources)
 
 
-def _sources(condition: Condition) -> Iterator[tuple[str, str]]:
-    """The patterns that find what a text condition wants, each with the form of the text that it is searched in."""
+def _sources(condition: Condition) -> Iterator[str]:
+    """The patterns that find what a text condition wants."""
     if condition.operator == "matches":
         for pattern in condition.operation.patterns:
-            yield pattern.source, "exact"
+            yield pattern.source
         return
-    where = "exact" if condition.case else "folded"
     for text in condition.operation.texts:
         wanted = text if condition.case else text.casefold()
-        yield (
-            {"has": literal(wanted), "starts": rf"\A{literal(wanted)}", "ends": rf"{literal(wanted)}\z", "like": glob(wanted)}[
-                condition.operator
-            ],
-            where,
-        )
+        found = {
+            "has": literal(wanted),
+            "starts": rf"\A{literal(wanted)}",
+            "ends": rf"{literal(wanted)}\z",
+            "like": glob(wanted),
+        }[condition.operator]
+        yield found if condition.case else f"(?i:{found})"
 
 
 def _best(keys: Sequence[Key], crowd: Mapping[tuple[tuple[str, str], str], int]) -> Key | None:
@@ -167,23 +159,18 @@ def _best(keys: Sequence[Key], crowd: Mapping[tuple[tuple[str, str], str], int])
 
 
 class _Search:
-    """The search for all texts and patterns that rules want in one fact."""
+    """The search for all texts and patterns that rules want in one fact.
 
-    def __init__(self, fact: str, table: _Table) -> None:
+    Text that is not ASCII is searched a second time case folded, for folding can make two characters of one.
+    """
+
+    def __init__(self, fact: str, rules: Mapping[str, list[int]]) -> None:
         self.fact = fact
-        self._folded = (PatternSet(table.folded), list(table.folded.values())) if table.folded else None
-        self._exact = (PatternSet(table.exact), list(table.exact.values())) if table.exact else None
+        self._patterns, self._rules = PatternSet(rules), list(rules.values())
 
     def candidates(self, items: Iterable[Item]) -> Iterator[int]:
         for item in items:
-            if self._folded:
-                yield from _found(self._folded, item.folded_octets)
-            if self._exact:
-                yield from _found(self._exact, item.octets)
-
-
-def _found(search: tuple[PatternSet, list[list[int]]], octets: bytes) -> Iterator[int]:
-    patterns, rules = search
-    found = patterns.found(octets)
-    for number in range(len(rules)) if found is None else found:
-        yield from rules[number]
+            for octets in (item.octets,) if item.text.isascii() else (item.octets, item.folded_octets):
+                found = self._patterns.found(octets)
+                for number in range(len(self._rules)) if found is None else found:
+                    yield from self._rules[number]

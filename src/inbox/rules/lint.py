@@ -40,8 +40,6 @@ def _file(scope: Scope, rules: Rules) -> None:
     warn = scope.mistakes.warn
     if not rules.domains.entries:
         warn(None, "domains is empty: every recipient is refused")
-    if not rules.default:
-        warn(None, "default has no steps: of mail that no rule takes, only the raw mail and its receipt are kept")
     for name, node in scope.list_names.items():
         if name not in scope.lists_used:
             warn(node, f"list {name!r} is not used by any rule; remove it, or use it with in: {name}")
@@ -51,12 +49,16 @@ def _file(scope: Scope, rules: Rules) -> None:
     for test in rules.tests:
         if not test.mail.is_file():
             warn(_node(test.place), f"the mail {test.mail} of this test is not there")
+    _default(scope, rules)
+
+
+def _default(scope: Scope, rules: Rules) -> None:
+    if not rules.default:
+        scope.mistakes.warn(None, "default has no steps: of mail that no rule takes, only the raw mail and its receipt are kept")
     for step in rules.default:
         if scope.plugins.handlers.entries[step.handler].sends:
-            warn(
-                _node(step.place),
-                f"default: {step.handler} sends mail for whatever no rule took, also for automatic mail; use a rule with a guard",
-            )
+            text = f"default: {step.handler} sends mail for whatever no rule took, also for automatic mail; use a rule with a guard"
+            scope.mistakes.warn(_node(step.place), text)
 
 
 def _unreachable(rules: list[Rule]) -> Iterator[tuple[Rule, str]]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbox.errors import Problem, RulesError
+from inbox.rules import read_rules
 from inbox.rules.address import Recipients
 from inbox.rules.document import MapNode, Mistakes, Node, TextNode, duplicates, kind, read
 from inbox.rules.index import FEW, Index
 from inbox.rules.lint import lint
-from inbox.rules.read_rules import recipients, rules, set_names
 from inbox.rules.read_sections import facts, lists, tests
 from inbox.rules.read_steps import steps
 from inbox.rules.ruleset import Rule, Rules
@@ -29,26 +31,58 @@ _NEEDED = ("version", "domains", "rules", "default")
 
 def load(path: Path, plugins: Plugins, settings: Settings | None = None) -> Rules:
     """The rules of a file. Raises RulesError with every mistake in it; warnings are for `check`."""
-    loaded, problems = check(path, plugins, settings)
-    if loaded is None:
-        raise RulesError(tuple(problem for problem in problems if problem.severity == "error"))
-    return loaded
+    mistakes = Mistakes(str(path))
+    text = _text(Path(path), mistakes)
+    return _sound(_read_all(text, Path(path), mistakes, plugins, settings), mistakes)
+
+
+def load_text(text: str, path: Path, plugins: Plugins, settings: Settings | None = None) -> Rules:
+    """Rules from a text that was kept earlier (`Rules.source`); `path` says where its relative paths begin. Raises RulesError."""
+    mistakes = Mistakes(str(path))
+    return _sound(_read_all(text, Path(path), mistakes, plugins, settings), mistakes)
 
 
 def check(path: Path, plugins: Plugins, settings: Settings | None = None) -> tuple[Rules | None, tuple[Problem, ...]]:
     """The rules of a file, or None when it has mistakes; and all mistakes and warnings in the order of the file."""
-    path = Path(path)
     mistakes = Mistakes(str(path))
-    text = _text(path, mistakes)
-    root = read(text, mistakes) if text is not None else None
-    if text is None or (root is None and mistakes.found):
+    found = _read_all(_text(Path(path), mistakes), Path(path), mistakes, plugins, settings)
+    if found is None:
         return None, mistakes.in_order()
-    scope = Scope(mistakes, plugins, settings, path.absolute().parent)
-    made = _rules(scope, path, text, root)
-    if mistakes.errors:
-        return None, mistakes.in_order()
-    lint(scope, made)
-    return made, mistakes.in_order()
+    scope, rules = found
+    lint(scope, rules)
+    return rules, mistakes.in_order()
+
+
+def _sound(found: tuple[Scope, Rules] | None, mistakes: Mistakes) -> Rules:
+    if found is None:
+        raise RulesError(mistakes.errors)
+    return found[1]
+
+
+def _read_all(text: str | None, path: Path, mistakes: Mistakes, plugins: Plugins, settings: Settings | None) -> tuple[Scope, Rules] | None:
+    """The rules of a text and the names in it; None when there are mistakes."""
+    if text is None:
+        return None
+    with _no_collections():
+        root = read(text, mistakes)
+        if root is None and mistakes.found:
+            return None
+        scope = Scope(mistakes, plugins, settings, path.absolute().parent)
+        rules = _rules(scope, path, text, root)
+    return None if mistakes.errors else (scope, rules)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Without the garbage collector: a large file makes a million objects that live, and looking through them again and again costs half the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _text(path: Path, mistakes: Mistakes) -> str | None:
@@ -68,11 +102,13 @@ def _text(path: Path, mistakes: Mistakes) -> str | None:
 
 def _rules(scope: Scope, path: Path, text: str, root: Node | None) -> Rules:
     sections = _sections(scope, root)
-    scope.values = set_names(sections.get("rules"))
+    scope.values = read_rules.set_names(sections.get("rules"))
     _read(sections, "lists", lambda node: lists(scope, node), None)
     _read(sections, "facts", lambda node: facts(scope, node), None)
-    domains = _read(sections, "domains", lambda node: recipients(scope, "domains", _no_addresses(scope, node), empty=True), Recipients(()))
-    ruled: tuple[Rule, ...] = _read(sections, "rules", lambda node: rules(scope, node), ())
+    domains = _read(
+        sections, "domains", lambda node: read_rules.recipients(scope, "domains", _no_addresses(scope, node), empty=True), Recipients(())
+    )
+    ruled: tuple[Rule, ...] = _read(sections, "rules", lambda node: read_rules.rules(scope, node), ())
     default = _read(sections, "default", lambda node: steps(scope, "default", node, (), ()), ())
     read_tests = _read(sections, "tests", lambda node: tests(scope, node, ruled), ())
     asked = {fact for rule in ruled for fact in rule.facts}
@@ -88,6 +124,7 @@ def _rules(scope: Scope, path: Path, text: str, root: Node | None) -> Rules:
         named_facts=scope.named_facts,
         secrets=scope.secrets,
         tests=read_tests,
+        files=(path, *sorted(scope.files)),
         envelope_facts=frozenset(fact for fact in asked if scope.envelope_only(fact)),
         index=index,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from inbox.options import seconds
 from inbox.rules import address
@@ -17,31 +18,48 @@ Test = Callable[[Item], bool]
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+_EVERYBODY_AT = re.compile(r"\*@([^*?@]+)")
+LIST_NAME = re.compile(r"[A-Za-z_][\w-]*")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?")
 
 
-@dataclass(frozen=True)
 class Entries:
-    """A named list: `holds` is quick whatever its length. Globs with `*` or `?` match as a whole."""
+    """A list: `holds` is quick whatever its length. Globs match as a whole (`*@bank.test`), networks hold addresses (`10.0.0.0/8`)."""
 
-    entries: tuple[str, ...]
-    exact: frozenset[str] = field(init=False, repr=False)
-    domains: frozenset[str] = field(init=False, repr=False)
-    globs: PatternSet | None = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        wild = [entry for entry in self.entries if "*" in entry or "?" in entry]
-        domains = [entry[2:] for entry in wild if re.fullmatch(r"\*@[^*?@]+", entry)]
-        globs = [glob(entry.casefold()) for entry in wild if not re.fullmatch(r"\*@[^*?@]+", entry)]
-        object.__setattr__(self, "exact", frozenset(address.canonical(entry) for entry in self.entries if entry not in wild))
-        object.__setattr__(self, "domains", frozenset(address.a_label(domain) for domain in domains))
-        object.__setattr__(self, "globs", PatternSet(globs) if globs else None)
+    def __init__(self, entries: Iterable[str]) -> None:
+        exact, domains, globs, self.networks = [], [], [], []
+        for entry in entries:
+            if found := _EVERYBODY_AT.fullmatch(entry):
+                domains.append(address.a_label(found[1]))
+            elif "*" in entry or "?" in entry:
+                globs.append(glob(entry.casefold()))
+            elif network := _network(entry):
+                self.networks.append(network)
+            else:
+                exact.append(address.canonical(entry))
+        self.exact, self.domains = frozenset(exact), frozenset(domains)
+        self.globs = PatternSet(globs) if globs else None
 
     def holds(self, item: Item) -> bool:
         """Whether a value is an entry, or matches one."""
         if item.canonical in self.exact or ("@" in item.text and item.domain in self.domains):
             return True
+        if self.networks and item.ip and any(item.ip in network for network in self.networks):
+            return True
         return self.globs is not None and bool(self.globs.found(octets(item.canonical)))
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network | None:
+    """An entry such as 10.0.0.0/8 or 2001:db8::/32, or None when it is none."""
+    try:
+        return ip_network(entry, strict=False) if "/" in entry else None
+    except ValueError:
+        return None
+
+
+def is_entry(name: str) -> bool:
+    """Whether a value of `in` can be no name of a list, and so is an entry itself."""
+    return LIST_NAME.fullmatch(name) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +186,8 @@ _TEXT: Mapping[str, Callable[[str, tuple[str, ...], bool], Operation]] = {
 
 
 def _in(names: tuple[str, ...], lists: Mapping[str, Entries]) -> Operation:
-    chosen = [lists[name] for name in names]
+    chosen = [lists[name] for name in names if not is_entry(name)]
+    chosen += [Entries(filter(is_entry, names))]
     return Operation("in", lambda item: any(entries.holds(item) for entries in chosen), names, lists=names)
 
 

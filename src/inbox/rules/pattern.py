@@ -17,7 +17,7 @@ LONGEST = 2_000
 LARGEST = 20_000
 """The most instructions that one pattern may compile to."""
 CAPTURED = 65_536
-SET_MEMORY = 64 << 20
+SET_MEMORY = 128 << 20
 
 
 class Pattern:
@@ -72,7 +72,7 @@ class PatternSet:
         self._numbers: list[int] = []
         for number, source in enumerate(sources):
             self._add(number, source)
-        self._sentinel = self._set.Add("")
+        self._sentinel = self._set.Add(r"\A")
         try:
             self._set.Compile()
         except re2.error:

@@ -103,10 +103,11 @@ def _operation(scope: Scope, where: str, fact: TextNode, name: str, node: Node, 
 def _known_lists(scope: Scope, where: str, node: Node) -> bool:
     """Whether `in` names lists that exist; a list that has mistakes of its own counts."""
     items: list[Any] = node.items if isinstance(node, ListNode) else [node]
-    unknown = [item for item in items if isinstance(item, TextNode) and item.text not in scope.lists]
+    unknown = [item for item in items if isinstance(item, TextNode) and item.text not in scope.lists and not operators.is_entry(item.text)]
     for item in unknown:
         if item.text not in scope.list_names:
-            scope.mistakes.at(item, f"{where}: there is no list {item.text!r}{suggest(item.text, scope.list_names)}")
+            close = suggest(item.text, scope.list_names) or "; name it in the section lists"
+            scope.mistakes.at(item, f"{where}: there is no list {item.text!r}{close}")
     scope.lists_used.update(item.text for item in items if isinstance(item, TextNode))
     return not unknown
 

@@ -9,7 +9,7 @@ from typing import Any
 from inbox.inspect import NamedFact
 from inbox.rules.document import ListNode, MapNode, Node, TextNode, kind
 from inbox.rules.extension_options import checked
-from inbox.rules.operators import Entries
+from inbox.rules.operators import LIST_NAME, Entries
 from inbox.rules.ruleset import Expectation, FileTest, Place, Rule
 from inbox.rules.scope import Scope, entries, one_text, suggest, texts
 from inbox.rules.seen import is_personal
@@ -23,6 +23,8 @@ def lists(scope: Scope, node: Node) -> None:
     for key, value in _named(scope, "lists", node):
         scope.list_names[key.text] = key
         where = f"list {key.text!r}"
+        if not LIST_NAME.fullmatch(key.text):
+            scope.mistakes.at(key, f"{where}: a name has letters, digits, _ and -, and begins with a letter")
         if isinstance(value, MapNode):
             found = _from_file(scope, where, value)
         elif isinstance(value, ListNode):
@@ -31,7 +33,7 @@ def lists(scope: Scope, node: Node) -> None:
             scope.mistakes.at(value, f"{where} must be a list of texts, or {{file: {key.text}.txt}}")
             continue
         if found is not None:
-            scope.lists[key.text] = Entries(tuple(found))
+            scope.lists[key.text] = Entries(found)
 
 
 def _named(scope: Scope, section: str, node: Node) -> list[tuple[TextNode, Node]]:
@@ -113,7 +115,7 @@ def _test(scope: Scope, where: str, node: Node, rules: tuple[Rule, ...]) -> File
             scope.mistakes.at(node, f"{where} needs mail (a file) and expect (what the plan must be)")
         return None
     mail = one_text(scope, f"{where}: mail", given["mail"])
-    words = {word: _word(scope, where, word, given) for word in ("from", "ip", "helo")}
+    words = {word: _word(scope, where, word, given) for word in ("name", "from", "ip", "helo")}
     return FileTest(
         place=Place(node.line, node.column),
         mail=scope.path(mail or ""),
@@ -121,6 +123,7 @@ def _test(scope: Scope, where: str, node: Node, rules: tuple[Rule, ...]) -> File
         sender=words["from"] or None,
         ip=words["ip"],
         helo=words["helo"],
+        name=words["name"],
         expect=_expect(scope, where, given["expect"], rules),
     )
 

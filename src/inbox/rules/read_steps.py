@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inbox.model import EMPTY
-from inbox.options import is_template, seconds
+from inbox.options import is_jinja, is_template, seconds
 from inbox.rules import placeholders
 from inbox.rules.document import ListNode, MapNode, Node, TextNode, kind
 from inbox.rules.extension_options import checked, option_name
@@ -105,9 +105,9 @@ def _compile(
     at: TextNode,
     captures: frozenset[str],
 ) -> Mapping[str, Any]:
-    """Options with `Text` where placeholders stand; secrets and template paths are taken as they are."""
+    """Options with `Text` where placeholders stand; secrets, paths of templates and Jinja texts are taken as they are."""
     fields = handler.options.model_fields
-    fixed = {name for name, field in fields.items() if name in handler.secrets or is_template(field)}
+    fixed = {name for name, field in fields.items() if name in handler.secrets or is_template(field) or is_jinja(field)}
 
     def walk(value: Any, node: Node | None, option: str) -> Any:
         if isinstance(value, str):

@@ -109,6 +109,7 @@ class FileTest:
     sender: str | None
     ip: str | None
     helo: str | None
+    name: str | None
     expect: Expectation
 
 
@@ -117,6 +118,7 @@ class Rules:
     """Everything that one rules.yaml says.
 
     `version`: sha256 hex over the text and every file it names. `source`: the text, with inline secrets replaced by their references.
+    `files`: the file itself and every file that it names.
     `secrets`: the values of inline secrets by reference. `refuses_on_content`: some refusal can only be decided once the mail is there.
     """
 
@@ -130,6 +132,7 @@ class Rules:
     named_facts: Mapping[str, NamedFact] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     tests: tuple[FileTest, ...] = ()
+    files: tuple[Path, ...] = ()
     envelope_facts: frozenset[str] = frozenset()
     index: Index | None = field(default=None, repr=False, compare=False)
 

@@ -87,9 +87,9 @@ def _conditions(plugins: Plugins) -> Schema:
     """A mapping of facts; facts of families (`header.*`), of the file and of `set` are names that only the loader knows."""
     group = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/conditions"}}
     negated = {"anyOf": [{"$ref": "#/$defs/conditions"}, group]}
-    words = {"any": group, "all": group, "not": negated}
+    words: dict[str, Schema] = {"any": group, "all": group, "not": negated}
     properties = {name: {**value, "description": CONDITION_WORDS[name]} for name, value in words.items()}
-    helps = {**RULE_FACTS, **{fact.name: _first_line(fact.help) for fact in plugins.facts}}
+    helps: dict[str, str] = {**RULE_FACTS, **{fact.name: _first_line(fact.help) for fact in plugins.facts}}
     facts = {name: {"$ref": "#/$defs/condition", "description": text} for name, text in helps.items() if not name.endswith(".*")}
     return {
         "type": "object",
@@ -146,7 +146,7 @@ def _test() -> Schema:
     names = _texts()
     refused = {"anyOf": [{"type": "boolean"}, names]}
     expect = {**_object({"rules": names, "handlers": names, "labels": names, "refused": refused}, EXPECT_WORDS), "minProperties": 1}
-    properties = {"mail": _TEXT, "to": names, "from": {"type": "string"}, "ip": _TEXT, "helo": _TEXT, "expect": expect}
+    properties = {"name": _TEXT, "mail": _TEXT, "to": names, "from": {"type": "string"}, "ip": _TEXT, "helo": _TEXT, "expect": expect}
     return _object(properties, TEST_WORDS, ["mail", "expect"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from inbox.model import Json, Value
 from inbox.ports import Facts
@@ -47,6 +48,14 @@ class Item:
     @cached_property
     def domain(self) -> str:
         return domain_of(self.text)
+
+    @cached_property
+    def ip(self) -> IPv4Address | IPv6Address | None:
+        """The value as an IP address, or None."""
+        try:
+            return ip_address(self.text)
+        except ValueError:
+            return None
 
     @cached_property
     def number(self) -> float | None:

@@ -26,7 +26,7 @@ OPERATORS: tuple[Operator, ...] = (
     Operator(
         "matches", "text", "this RE2 pattern is found in it; named groups become placeholders", r"subject: {matches: '#(?P<ticket>\d+)'}"
     ),
-    Operator("in", "list", "is an entry of a list of the `lists` section; entries may hold `*`", "sender: {in: vip}"),
+    Operator("in", "list", "is an entry of a list of the section `lists`, or of this one; entries may hold `*`, and be networks (10.0.0.0/8)", "sender: {in: vip}"),
     Operator("under", "number", "is less; numbers, sizes (5MB, 512KiB) and durations (90s, 2h)", "size: {under: 5MB}"),
     Operator("over", "number", "is more", "spam.score: {over: 5}"),
     Operator(
@@ -36,7 +36,7 @@ OPERATORS: tuple[Operator, ...] = (
         "hour: {between: [8, 17]}",
     ),
     Operator("exists", "boolean", "is there at all", "automatic: {exists: true}"),
-    Operator("domain", "text", "the domain of an address, or a domain, equals this one; `.example.com`: its subdomains", "sender: {domain: example.com}"),
+    Operator("domain", "text", "is this domain or an address in it; `.example.com`: in its subdomains", "sender: {domain: example.com}"),
 )  # fmt: skip
 OPERATOR_NAMES: tuple[str, ...] = tuple(operator.name for operator in OPERATORS)
 
@@ -83,6 +83,7 @@ STEP_WORDS: Mapping[str, str] = MappingProxyType(
 )
 TEST_WORDS: Mapping[str, str] = MappingProxyType(
     {
+        "name": "What the test shows; left out: the mail and its recipients",
         "mail": "Path of the raw mail, beside the rules file",
         "to": "One envelope recipient or a list",
         "from": "The envelope sender; left out: the null sender",
