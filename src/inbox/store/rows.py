@@ -58,14 +58,22 @@ def _insert(db: sqlite3.Connection, table: str, record: Mapping[str, Any]) -> No
         db.execute(sql, tuple(record.values()))
 
 
-def _make_room(db: sqlite3.Connection, table: str, record: Mapping[str, Any]) -> None:
-    tables = Database(db, execute_plugins=False, recursive_triggers=False)
-    if tables.table(table).exists():
-        tables.table(table).add_missing_columns([dict(record)])
+def _make_room(db: sqlite3.Connection, name: str, record: Mapping[str, Any]) -> None:
+    """Make the table, or add the columns that it lacks; names differ by more than the case of letters."""
+    found = db.execute("select name from sqlite_master where type = 'table' and name = ? collate nocase", (name,)).fetchone()
+    table = Database(db, execute_plugins=False, recursive_triggers=False).table(found["name"] if found else name)
+    if found:
+        known = {column.lower() for column in table.columns_dict}
+        for column, value in record.items():
+            if column.lower() not in known:
+                table.add_column(column, _type(value))
     else:
-        types = {name: type(value) if value is not None else str for name, value in record.items()}
-        tables.table(table).create(types, not_null=KEY)
-    tables.table(table).create_index(KEY, unique=True, if_not_exists=True)
+        table.create({column: _type(value) for column, value in record.items()}, not_null=KEY)
+    table.create_index(KEY, unique=True, if_not_exists=True)
+
+
+def _type(value: Any) -> type:
+    return str if value is None else type(value)
 
 
 def _check(row: Row) -> None:
