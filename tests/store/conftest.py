@@ -26,7 +26,9 @@ def store(folder):
 
 @pytest.fixture
 def new_mail():
-    def make(text: str = "x", *, key: str | None = None, to: tuple[str, ...] = ("u@local.test",), sender: str | None = "a@x.test", size: int = 0) -> Mail:
+    def make(
+        text: str = "x", *, key: str | None = None, to: tuple[str, ...] = ("u@local.test",), sender: str | None = "a@x.test", size: int = 0
+    ) -> Mail:
         raw = f"Subject: {text}\r\n\r\n{text}\r\n".encode()
         return Mail.of(raw.ljust(size, b"."), Envelope(sender, to, source="smtp"), source_key=key)
 
