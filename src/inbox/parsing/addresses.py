@@ -1,0 +1,221 @@
+"""Address fields -> addresses (RFC 5322 section 3.4, RFC 6531), in linear time.
+
+A field is split at commas, semicolons and group colons that stand outside of quotes, comments and angle brackets; each member is read
+alone, so that one bad member costs only itself. The name is never taken for the address: what counts stands in the angle brackets.
+Plain members match one pattern; for the odd rest flanker is asked.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from inbox.parsing.charsets import decode
+from inbox.parsing.domains import normal_domain
+from inbox.parsing.words import Hint, decode_phrase, hint_for, unfold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]"
+_DOMAIN = r"[A-Za-z0-9_.\x80-\U0010ffff-]"
+_PLAIN = re.compile(
+    rf"(?:(?:(?P<atoms>[^\"<>()\\@,;:\[\]]*+)|\"(?P<quoted>[^\"\\]*+)\"\s*+)<\s*+(?P<angle>{_ATOM}+@{_DOMAIN}+)\s*+>|(?P<bare>{_ATOM}+@{_DOMAIN}+))"
+)
+_SPEC = re.compile(
+    rf"(?:(?P<local>{_ATOM}+)|\"(?P<quoted>(?:[^\"\\]|\\.)*+)\")\s*+@\s*+(?P<domain>{_DOMAIN}+|\[[0-9A-Za-z:.]+\])",
+    re.DOTALL,
+)
+_ATOMS = re.compile(rf"{_ATOM}+")
+_ROUTE = re.compile(r"@[^:<>\s]*+:\s*")
+_SPECIAL = re.compile(r"[\"\\()<>\[\],;:]")
+_COMMENT = re.compile(r"\(([^()]*)\)")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_LONGEST = 1000
+_LONGEST_ADDRESS = 320
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`name`: decoded display name or None. `address`: local part as written (unquoted where that is the same), domain in normal form."""
+
+    name: str | None
+    address: str
+
+    @property
+    def local(self) -> str:
+        """What stands before the last @."""
+        return self.address.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        """Lower case, A-labels: the form to compare."""
+        return self.address.rpartition("@")[2]
+
+    @property
+    def tag(self) -> str | None:
+        """The part of the local part after the first `+`, or None."""
+        _, plus, tag = self.local.partition("+")
+        return tag if plus else None
+
+    def to_dict(self) -> dict[str, str | None]:
+        return {"name": self.name, "address": self.address}
+
+
+class Members(NamedTuple):
+    """The addresses of one field, the members that are none, and whether there were more."""
+
+    addresses: tuple[Address, ...]
+    unreadable: tuple[str, ...]
+    capped: bool
+
+
+class OddAddresses:
+    """How many members may still be handed to the slow parser."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def read_addresses(raw: bytes, limit: int, odd: OddAddresses, hint: Hint, *, cut: bool = False) -> Members:
+    """The members of an address field. `cut`: the field is not whole, so that its last member is left out."""
+    octets = unfold(raw)
+    text = octets.decode("ascii") if octets.isascii() else decode(octets, None, hint_for(octets, hint)).text
+    members = list(split_members(text, limit + 1))
+    if cut and members:
+        members.pop()
+    found, unreadable = [], []
+    for member in members[:limit]:
+        address = _plain(member, hint) or read_address(member, odd, hint)
+        if address:
+            found.append(address)
+        else:
+            unreadable.append(member)
+    return Members(tuple(found), tuple(unreadable), len(members) > limit or cut)
+
+
+def split_members(text: str, limit: int) -> Iterator[str]:
+    """The members of a list; group names and empty members are left out (RFC 5322 section 3.4)."""
+    if not _SPECIAL.search(text):
+        found: list[str] | Iterator[str] = [text]
+    else:
+        cuts, closed = _cuts(text, quoting=True)
+        found = _between(text, cuts if closed else _cuts(text, quoting=False)[0])
+    for member in found:
+        if member.strip():
+            yield member.strip()
+            limit -= 1
+            if not limit:
+                return
+
+
+def _between(text: str, cuts: list[tuple[int, bool]]) -> Iterator[str]:
+    """The texts between the cuts; a cut is (offset, whether what stands before it is the name of a group)."""
+    start = 0
+    for at, group in cuts:
+        if not group:
+            yield text[start:at]
+        start = at + 1
+    yield text[start:]
+
+
+def _cuts(text: str, *, quoting: bool) -> tuple[list[tuple[int, bool]], bool]:
+    """Where members end, and whether every quote and comment was closed. `quoting` False takes quotes and parentheses as plain characters."""
+    cuts: list[tuple[int, bool]] = []
+    closes, depth, after_backslash = "", 0, -1
+    for match in _SPECIAL.finditer(text):
+        c, at = match[0], match.start()
+        if at == after_backslash or (not quoting and c in '"()\\'):
+            continue
+        if c == "\\" and closes in ('"', ")"):
+            after_backslash = at + 1
+        elif closes:
+            depth += (c == "(") - (c == ")") if closes == ")" else 0
+            closes = "" if c == closes and not depth else closes
+        elif c in '"(<[':
+            closes = {'"': '"', "(": ")", "<": ">", "[": "]"}[c]
+            depth = int(c == "(")
+        elif c in ",;:":
+            cuts.append((at, c == ":"))
+    return cuts, closes not in ('"', ")")
+
+
+def read_address(member: str, odd: OddAddresses, hint: Hint) -> Address | None:
+    """One member that is not plain: comments, routes, quoted local parts, and names that are no phrase. None when it is no address."""
+    if len(member) > _LONGEST or "\0" in member:
+        return None
+    bare, comments = _without_comments(member)
+    open_at = bare.rfind("<")
+    spec, name = (bare[open_at + 1 :].partition(">")[0], bare[:open_at]) if open_at >= 0 else (bare, "")
+    found = _SPEC.fullmatch(_ROUTE.sub("", spec, count=1).strip())
+    if not found:
+        return _ask_flanker(member, hint) if odd.take() else None
+    local = found["local"] if found["quoted"] is None else _ESCAPED.sub(r"\1", found["quoted"])
+    return _address(_name(name.strip() or " ".join(comments), hint), local, found["domain"])
+
+
+def _plain(member: str, hint: Hint) -> Address | None:
+    found = _PLAIN.fullmatch(member)
+    if not found:
+        return None
+    local, _, domain = (found["angle"] or found["bare"]).rpartition("@")
+    written = found["quoted"] if found["quoted"] is not None else found["atoms"]
+    return _address(_name(written, hint) if written else None, local, domain)
+
+
+def _address(name: str | None, local: str, domain: str) -> Address | None:
+    normal = normal_domain(domain)
+    if not normal or not local or len(local) + len(normal) >= _LONGEST_ADDRESS:
+        return None
+    if not local.isascii():
+        local = unicodedata.normalize("NFC", local)
+    if not _ATOMS.fullmatch(local):
+        if not local.isprintable():
+            return None
+        local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+    return Address(name, f"{local}@{normal}")
+
+
+def _name(written: str, hint: Hint) -> str | None:
+    """A display name: quotes undone, encoded words decoded, on one line."""
+    text = written.strip()
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        text = _ESCAPED.sub(r"\1", text[1:-1])
+    if "=?" in text or not text.isprintable():
+        text = decode_phrase(text.encode("utf-8", "replace"), hint).text
+    return text.strip().strip('"').strip() or None
+
+
+def _without_comments(text: str) -> tuple[str, list[str]]:
+    """The text without its comments that stand outside of quotes, and their words. Nested ones go from the inside out, at most ten deep."""
+    found: list[str] = []
+    pieces = re.split(r"(\"(?:[^\"\\]|\\.)*+\")", text)
+    for n in range(0, len(pieces), 2):
+        for _ in range(10):
+            found += _COMMENT.findall(pieces[n])
+            pieces[n], count = _COMMENT.subn(" ", pieces[n])
+            if not count:
+                break
+    return "".join(pieces).strip(), [comment.strip() for comment in found if comment.strip()]
+
+
+def _ask_flanker(member: str, hint: Hint) -> Address | None:
+    from inbox.parsing.odd import parse_odd
+
+    found = parse_odd(member)
+    if not found:
+        return None
+    local, _, domain = found[1].rpartition("@")
+    return _address(_name(found[0], hint), local, domain)
+
+
+def turns_direction(text: str) -> bool:
+    """Whether a text has characters that turn the direction of writing (Unicode TR 36)."""
+    return not text.isascii() and bool(_DIRECTION.search(text))

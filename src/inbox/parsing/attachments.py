@@ -1,0 +1,115 @@
+"""Attachments: every leaf that is not the text of the mail, and every attached message as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+
+from inbox.parsing.bodies import is_body
+from inbox.parsing.defects import Defects
+from inbox.parsing.filenames import default_name, safe_name
+from inbox.parsing.filetypes import detect_type
+from inbox.parsing.structure import Part
+from inbox.parsing.transfer import Transferred
+from inbox.parsing.words import Hint, decode_phrase, decode_value
+
+_ID = re.compile(r"<?([^<>\s]+)>?")
+
+
+class Attachment:
+    """One attachment; nothing is decoded before it is asked for, and nothing is ever unpacked.
+
+    `filename`: safe on every system, never empty, at most 255 octets. `filename_raw`: as sent, decoded, on one line, or None. `type`: as declared;
+    `detected_type`: what the first octets show, or None. `disposition`: `attachment`, `inline`, another word, or None. `content_id`:
+    without angle brackets, or None.
+    """
+
+    def __init__(self, part: Part, number: int, defects: Defects, hint: Hint) -> None:
+        self._part = part
+        self.type = part.media.value
+        self.disposition = part.disposition.value or None
+        self.content_id = _content_id(part)
+        self.filename_raw = _sent_name(part, hint)
+        self.filename = (self.filename_raw and safe_name(self.filename_raw)) or default_name(number, self.type)
+        if self.filename_raw is not None and self.filename != self.filename_raw:
+            defects.add("filename-unsafe", part.where, self.filename_raw)
+        if part.disposition.twice:
+            defects.add("parameter-duplicate", part.where, ", ".join(part.disposition.twice))
+
+    def content(self) -> bytes:
+        """The octets with their transfer encoding undone. Not kept: ask once."""
+        return self._transferred().octets
+
+    @property
+    def size(self) -> int:
+        """Octets of the content."""
+        return self._seen[0]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content, hexadecimal."""
+        return self._seen[1]
+
+    @property
+    def detected_type(self) -> str | None:
+        """The type that the first octets show, or None when they are not known."""
+        return self._seen[2]
+
+    @property
+    def defects(self) -> tuple[tuple[str, str, str], ...]:
+        """What was odd about the encoding: (code, where, detail)."""
+        return self._seen[3]
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        names = ("filename", "filename_raw", "type", "detected_type", "size", "sha256", "disposition", "content_id")
+        return {name: getattr(self, name) for name in names}
+
+    def __repr__(self) -> str:
+        return f"Attachment({self.filename!r}, {self.type!r})"
+
+    def _transferred(self) -> Transferred:
+        if self._part.container and self._part.encoding == "7bit":
+            return Transferred(self._part.raw[self._part.body : self._part.end])
+        return self._part.transferred()
+
+    @cached_property
+    def _seen(self) -> tuple[int, str, str | None, tuple[tuple[str, str, str], ...]]:
+        """Everything that needs the octets, from one decoding."""
+        found = self._transferred()
+        odd = ((found.code, self._part.where, found.detail),) if found.code else ()
+        return len(found.octets), hashlib.sha256(found.octets).hexdigest(), detect_type(found.octets), odd
+
+
+def read_attachments(parts: list[Part], defects: Defects, hint: Hint) -> tuple[Attachment, ...]:
+    """In the order of the mail. Of messages within messages only the outermost is one; files within them are."""
+    found: list[Attachment] = []
+    for part in parts:
+        outermost = part.container and not part.within and part.media.value.startswith("message/")
+        if outermost or (not part.container and not is_body(part) and not _text_within(part)):
+            found.append(Attachment(part, len(found) + 1, defects, hint))
+    return tuple(found)
+
+
+def _text_within(part: Part) -> bool:
+    """The text of an attached message is part of that message, no file of its own."""
+    return bool(part.within) and part.media.value.startswith(("text/", "multipart/")) and _declared_name(part, lambda: None) is None
+
+
+def _declared_name(part: Part, hint: Hint) -> str | None:
+    name = part.disposition.text("filename", hint)
+    return name if name is not None else part.media.text("name", hint)
+
+
+def _sent_name(part: Part, hint: Hint) -> str | None:
+    """The name as sent; encoded words are decoded, although RFC 2047 section 5 forbids them here."""
+    name = _declared_name(part, hint)
+    if name is None:
+        return None
+    return decode_phrase(name.encode("utf-8", "replace"), hint).text
+
+
+def _content_id(part: Part) -> str | None:
+    raw = part.first("content-id")
+    found = _ID.search(decode_value(raw).text) if raw else None
+    return found[1] if found else None

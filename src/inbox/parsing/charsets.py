@@ -1,0 +1,119 @@
+"""Octets -> text by the labels of the web (WHATWG Encoding Standard), and only with real text codecs.
+
+A label is looked up in a closed table: a mail cannot choose `punycode`, `idna` or `zip`. UTF-7 is not in it on purpose.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_CODECS: dict[str, str] = {
+    "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8 utf-8-sig cp65001 utf8mb4",
+    "utf-16-le": "utf-16le",
+    "utf-16-be": "utf-16be unicodefffe",
+    "utf-16": "utf-16 unicode ucs-2 iso-10646-ucs-2 csunicode unicodefeff",
+    "utf-32": "utf-32 ucs-4 utf-32le utf-32be",
+    "ascii": "us-ascii ascii ansi_x3.4-1968 iso646-us iso-ir-6 csascii us 646 default unknown-8bit x-unknown unknown",
+    "cp1252": "iso-8859-1 iso8859-1 iso88591 iso_8859-1 latin1 latin-1 l1 cp819 ibm819 csisolatin1 iso-ir-100 "
+    "iso_8859-1:1987 windows-1252 cp1252 x-cp1252 ansi",
+    "iso8859-2": "iso-8859-2 iso8859-2 iso88592 iso_8859-2 latin2 latin-2 l2 csisolatin2 iso-ir-101 iso_8859-2:1987",
+    "iso8859-3": "iso-8859-3 iso8859-3 iso88593 iso_8859-3 latin3 l3 csisolatin3 iso-ir-109",
+    "iso8859-4": "iso-8859-4 iso8859-4 iso88594 iso_8859-4 latin4 l4 csisolatin4 iso-ir-110",
+    "iso8859-5": "iso-8859-5 iso8859-5 iso88595 iso_8859-5 cyrillic csisolatincyrillic iso-ir-144",
+    "iso8859-6": "iso-8859-6 iso8859-6 iso88596 iso_8859-6 arabic ecma-114 asmo-708 csisolatinarabic iso-8859-6-i iso-8859-6-e",
+    "iso8859-7": "iso-8859-7 iso8859-7 iso88597 iso_8859-7 greek greek8 ecma-118 elot_928 sun_eu_greek csisolatingreek",
+    "iso8859-8": "iso-8859-8 iso8859-8 iso88598 iso_8859-8 hebrew visual iso-8859-8-i iso-8859-8-e logical csisolatinhebrew",
+    "cp1254": "iso-8859-9 iso8859-9 iso88599 iso_8859-9 latin5 l5 csisolatin5 iso-ir-148 windows-1254 cp1254 x-cp1254",
+    "iso8859-10": "iso-8859-10 iso8859-10 iso885910 latin6 l6 csisolatin6 iso-ir-157",
+    "cp874": "iso-8859-11 iso8859-11 iso885911 tis-620 tis620 dos-874 windows-874 cp874",
+    "iso8859-13": "iso-8859-13 iso8859-13 iso885913",
+    "iso8859-14": "iso-8859-14 iso8859-14 iso885914",
+    "iso8859-15": "iso-8859-15 iso8859-15 iso885915 iso_8859-15 latin9 latin-9 l9 csisolatin9",
+    "iso8859-16": "iso-8859-16 iso8859-16",
+    "cp1250": "windows-1250 cp1250 x-cp1250",
+    "cp1251": "windows-1251 cp1251 x-cp1251",
+    "cp1253": "windows-1253 cp1253 x-cp1253",
+    "cp1255": "windows-1255 cp1255 x-cp1255",
+    "cp1256": "windows-1256 cp1256 x-cp1256",
+    "cp1257": "windows-1257 cp1257 x-cp1257",
+    "cp1258": "windows-1258 cp1258 x-cp1258",
+    "koi8-r": "koi8-r koi8_r koi8 koi cskoi8r",
+    "koi8-u": "koi8-u koi8-ru",
+    "mac-roman": "macintosh mac x-mac-roman csmacintosh",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "gb18030": "gb18030 gbk gb2312 gb_2312 gb_2312-80 chinese csgb2312 csiso58gb231280 iso-ir-58 x-gbk cp936 ms936 windows-936 euc-cn",
+    "hz": "hz-gb-2312 hz",
+    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5 cp950 ms950",
+    "cp932": "shift_jis shift-jis sjis x-sjis ms_kanji csshiftjis ms932 windows-31j cp932",
+    "euc-jp": "euc-jp eucjp x-euc-jp cseucpkdfmtjapanese",
+    "iso2022_jp_ext": "iso-2022-jp csiso2022jp iso-2022-jp-1 iso-2022-jp-ms cp50220 cp50221 cp50222",
+    "iso2022_jp_2": "iso-2022-jp-2",
+    "iso2022_kr": "iso-2022-kr csiso2022kr",
+    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601-1989 ks_c_5601 ksc5601 ksc_5601 korean cseuckr csksc56011987 iso-ir-149 windows-949 cp949 uhc",
+    "johab": "johab cp1361",
+    "cp437": "cp437 ibm437",
+    "cp850": "cp850 ibm850",
+    "cp852": "cp852 ibm852",
+    "cp866": "ibm866 cp866 866 csibm866",
+}
+_BY_LABEL = {label: codec for codec, labels in _CODECS.items() for label in labels.split()}
+
+_GUESS_OCTETS = 4096
+
+
+class Decoded(NamedTuple):
+    """Text and, when something was odd, the code of the defect and its detail."""
+
+    text: str
+    code: str | None = None
+    detail: str = ""
+
+
+def codec_of(label: str) -> str | None:
+    """The Python codec of a charset label, or None when it is no text encoding of the web."""
+    plain = label.strip(" \t\r\n\"'").partition(" ")[0].lower()
+    return _BY_LABEL.get(plain) or _BY_LABEL.get(plain.replace("_", "-"))
+
+
+def decode(octets: bytes, label: str | None, hint: str | None = None) -> Decoded:
+    """Text of `octets`. `label`: the declared charset; `hint`: the one that is used elsewhere in the mail, for what is not declared."""
+    codec = codec_of(label) if label else "ascii"
+    if codec is None:
+        return Decoded(_utf8(octets) or octets.decode("ascii", "replace"), "charset-unknown", label or "")
+    if codec == "ascii":
+        return _undeclared(octets, hint, declared=bool(label))
+    try:
+        return Decoded(octets.decode(codec))
+    except UnicodeError:
+        return Decoded(octets.decode(codec, "replace"), "charset-invalid", label or "")
+
+
+def _undeclared(octets: bytes, hint: str | None, *, declared: bool) -> Decoded:
+    if octets.isascii():
+        return Decoded(octets.decode("ascii"))
+    text = _utf8(octets)
+    if text is not None:
+        return Decoded(text, "charset-invalid", "us-ascii") if declared else Decoded(text)
+    codec = codec_of(hint) if hint else None
+    if codec in (None, "ascii", "utf-8"):
+        codec = _guess(octets)
+    return Decoded(octets.decode(codec or "cp1252", "replace"), "charset-guessed", codec or "cp1252")
+
+
+def _utf8(octets: bytes) -> str | None:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _guess(octets: bytes) -> str:
+    """The codec that a detector proposes; cp1252 when it is not installed or does not know."""
+    try:
+        import chardet
+
+        found = chardet.detect(octets[:_GUESS_OCTETS])["encoding"]
+    except Exception:
+        found = None
+    codec = codec_of(found) if found else None
+    return codec if codec and codec != "ascii" else "cp1252"

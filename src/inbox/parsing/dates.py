@@ -1,0 +1,44 @@
+"""The Date field (RFC 5322 section 3.3)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+
+_MONTHS = {month: n for n, month in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)}
+_PLAIN = re.compile(
+    r"(?:[A-Za-z]{3}\s*,\s*)?(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s+([+-])(\d{2})(\d{2})\s*(?:\([^()]*\))?",
+    re.ASCII,
+)
+_LONGEST = 200
+
+
+def read_date(text: str) -> datetime | None:
+    """An aware datetime with the offset as written, or None when the text is no date."""
+    if len(text) > _LONGEST:
+        return None
+    try:
+        found = _PLAIN.fullmatch(text)
+        date = _from_plain(found) if found else _from_odd(text)
+        if date:
+            date.astimezone(UTC)  # OverflowError at the ends of time
+    except (ValueError, OverflowError, KeyError, TypeError, IndexError):
+        return None
+    return date
+
+
+def _from_plain(found: re.Match[str]) -> datetime:
+    day, month, year, hour, minute, second, sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    zone = timezone(-offset if sign == "-" else offset)
+    return datetime(int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=zone)
+
+
+def _from_odd(text: str) -> datetime | None:
+    """Obsolete forms: two-digit years, named zones, missing weekdays."""
+    found = parsedate_tz(text)
+    if not found:
+        return None
+    year, month, day, hour, minute, second = found[:6]
+    return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone(timedelta(seconds=found[9] or 0)))

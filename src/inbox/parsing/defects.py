@@ -1,0 +1,70 @@
+"""What is odd about a mail: a code, where it is, and a detail for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CODES = {
+    "addresses-capped": "more addresses in one field than are read",
+    "address-invalid": "what stands in an address field is no address",
+    "ambiguous-from": "two From fields, or an author that cannot be read: nobody can say who wrote it",
+    "base64-invalid": "base64 with foreign characters or a wrong length; what decodes is kept",
+    "bidi-control": "characters that turn the direction of writing, which hide what is really there",
+    "bom": "a byte order mark stands before the first header field",
+    "boundary-missing": "multipart without a boundary parameter; read as one text",
+    "boundary-not-found": "multipart whose boundary never comes; read as one text",
+    "boundary-unclosed": "the end boundary of a multipart is missing",
+    "charset-guessed": "8-bit text without a declared charset that is not UTF-8",
+    "charset-invalid": "octets that do not exist in the declared charset",
+    "charset-unknown": "a charset that is no text encoding of the web",
+    "content-type-invalid": "Content-Type that cannot be read; text/plain is assumed",
+    "date-invalid": "Date cannot be read",
+    "duplicate-header": "a field that may stand once stands twice; the first one counts",
+    "encoded-word-invalid": "an encoded word (RFC 2047) that cannot be decoded",
+    "filename-unsafe": "the file name as sent is not safe; another one is given",
+    "header-block-cut": "the header is longer than what is read of it",
+    "header-cut": "a field is longer than what is read of it",
+    "header-malformed": "a line of the header is no field",
+    "headers-capped": "more header fields than are read",
+    "header-end-missing": "the header ends without an empty line; the text begins at the first line that is no field",
+    "mixed-script": "a domain mixes alphabets that look alike",
+    "nesting": "parts lie deeper within each other than is read",
+    "nul": "a NUL octet, replaced by U+FFFD",
+    "parameter-duplicate": "a parameter stands twice; the first one counts",
+    "parts-capped": "more parts than are read",
+    "text-cut": "a text is longer than what is decoded of it",
+    "transfer-encoding-unknown": "an unknown Content-Transfer-Encoding; the octets are taken as they are",
+}
+"""Every code that exists, and what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """`where`: a field's name in lower case, `part 1.2`, or `body`; `detail`: the words or octets in question, shortened."""
+
+    code: str
+    where: str
+    detail: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"code": self.code, "where": self.where, "detail": self.detail}
+
+
+class Defects(list[Defect]):
+    """A list of defects that is being written."""
+
+    def add(self, code: str, where: str, detail: object = "") -> None:
+        text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        self.append(Defect(code, where, text[:200].replace("\0", "\ufffd")))
+
+
+def once(found: Iterable[Defect], limit: int) -> tuple[Defect, ...]:
+    """The first of each (code, where), in order, at most `limit`."""
+    first: dict[tuple[str, str], Defect] = {}
+    for defect in found:
+        first.setdefault((defect.code, defect.where), defect)
+    return tuple(first.values())[:limit]

@@ -1,0 +1,292 @@
+"""The normalized model of a mail: what its octets say. Everything is derived when it is first asked for, and once.
+
+    octets -> structure (parts, fields) -> header | addresses | texts | attachments | what kind of mail it is
+
+Each derivation keeps its own defects, so that `defects` is the same whatever was asked for before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from inbox.parsing.addresses import Address, OddAddresses, read_addresses, turns_direction
+from inbox.parsing.attachments import Attachment, read_attachments
+from inbox.parsing.automatic import Automatic, MayReply, may_reply, read_automatic
+from inbox.parsing.bodies import Texts, charset_hint, decode_text_part, read_texts
+from inbox.parsing.defects import Defect, Defects, once
+from inbox.parsing.header import Header
+from inbox.parsing.identifiers import read_id, read_ids, thread_key
+from inbox.parsing.limits import Limits
+from inbox.parsing.mailing_list import MailingList, read_list
+from inbox.parsing.reply import ReplyText, split_reply
+from inbox.parsing.reports import Bounce, Complaint, read_bounce, read_complaint
+from inbox.parsing.structure import Part, read_structure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from inbox.model import Envelope, Json
+
+T = TypeVar("T")
+Parts = list[Part]
+Headers = list[Header]
+Addresses = list[Address]
+ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc", "bcc")
+_ONCE = (*ADDRESS_FIELDS[1:], "subject", "date", "message-id", "in-reply-to", "references", "mime-version")
+_CALENDARS = ("text/calendar", "application/ics")
+
+
+class Message:
+    """One mail. No property raises, whatever the octets are; what could not be read is absent and has a defect."""
+
+    def __init__(self, raw: bytes, limits: Limits) -> None:
+        self.raw = raw
+        self.limits = limits
+        self._defects: dict[str, Defects] = {}
+
+    @property
+    def size(self) -> int:
+        """Octets of the whole mail."""
+        return len(self.raw)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the whole mail, hexadecimal."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    @cached_property
+    def headers(self) -> tuple[Header, ...]:
+        """All fields in order, repeated ones too."""
+        return tuple(Header(field, self._hint) for field in self._parts[0].fields)
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """The decoded values of every field of that name, in order; the name's case does not matter."""
+        return tuple(header.value for header in self._fields.get(name.lower(), ()))
+
+    @cached_property
+    def from_(self) -> tuple[Address, ...]:
+        """Every author that can be read, of every From field."""
+        return self._addresses("from")
+
+    @cached_property
+    def sender(self) -> tuple[Address, ...]:
+        return self._addresses("sender")
+
+    @cached_property
+    def reply_to(self) -> tuple[Address, ...]:
+        return self._addresses("reply-to")
+
+    @cached_property
+    def to(self) -> tuple[Address, ...]:
+        return self._addresses("to")
+
+    @cached_property
+    def cc(self) -> tuple[Address, ...]:
+        return self._addresses("cc")
+
+    @cached_property
+    def bcc(self) -> tuple[Address, ...]:
+        return self._addresses("bcc")
+
+    @property
+    def ambiguous_from(self) -> bool:
+        """Whether nobody can say who the author is: two From fields, or an author beside others that cannot be read."""
+        _ = self.from_
+        return any(defect.code == "ambiguous-from" for defect in self._defects["from"])
+
+    @property
+    def subject(self) -> str | None:
+        return next(iter(self.header("subject")), None)
+
+    @cached_property
+    def date(self) -> datetime | None:
+        """The Date field with its offset as written; None when it is missing or cannot be read."""
+        return self._noting("date", self._date)
+
+    @cached_property
+    def message_id(self) -> str | None:
+        """Message-ID with its angle brackets."""
+        return next((read_id(value) for value in self.header("message-id")), None)
+
+    @cached_property
+    def in_reply_to(self) -> tuple[str, ...]:
+        return read_ids(" ".join(self.header("in-reply-to")))
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        return read_ids(" ".join(self.header("references")))
+
+    @cached_property
+    def thread(self) -> str | None:
+        """What the mails of one conversation share: the identifier of the first one, else `subject:` and the plain subject."""
+        return thread_key(self.references, self.in_reply_to, self.message_id, self.subject)
+
+    @property
+    def text(self) -> str | None:
+        """The text with LF line ends; made of the HTML where no plain text says the same."""
+        return self._texts.text
+
+    @property
+    def html(self) -> str | None:
+        """The HTML as sent: not cleaned."""
+        return self._texts.html
+
+    @cached_property
+    def reply(self) -> ReplyText:
+        """What the sender newly wrote, what is quoted, and the signature."""
+        return split_reply(self.text, self.limits) if self.text is not None else ReplyText(None)
+
+    @cached_property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Every part that is not the text of the mail."""
+        return self._noting("attachments", lambda found: read_attachments(self._parts, found, self._hint))
+
+    @cached_property
+    def calendar(self) -> str | None:
+        """The first calendar object (RFC 5545), as text."""
+        return self._noting("calendar", self._calendar)
+
+    @cached_property
+    def list(self) -> MailingList | None:
+        """The mailing list that sent it, or None."""
+        return read_list(self.header)
+
+    @cached_property
+    def automatic(self) -> Automatic | None:
+        """What kind of program wrote it, or None for a person."""
+        return read_automatic(self)
+
+    def may_reply(self, envelope: Envelope | None = None) -> MayReply:
+        """Whether a program may answer, and why not (RFC 3834)."""
+        return may_reply(self, envelope)
+
+    @cached_property
+    def bounce(self) -> Bounce | None:
+        """The delivery report it is, or None (RFC 3464)."""
+        return read_bounce(self._parts)
+
+    @cached_property
+    def complaint(self) -> Complaint | None:
+        """The complaint it is, or None (RFC 5965)."""
+        return read_complaint(self._parts)
+
+    @property
+    def report_type(self) -> str | None:
+        """The report-type of a multipart/report, lower case, or None (RFC 6522)."""
+        media = self._parts[0].media
+        return (media.get("report-type") or "").lower() or None if media.value == "multipart/report" else None
+
+    @property
+    def hops(self) -> int:
+        """Number of Received fields."""
+        return len(self._fields.get("received", ()))
+
+    @property
+    def loops(self) -> tuple[str, ...]:
+        """The values of our own loop header."""
+        return self.header("x-inbox-loop")
+
+    @cached_property
+    def defects(self) -> tuple[Defect, ...]:
+        """All that is odd, in a fixed order: structure, header, addresses, date, texts, attachments. Reads everything."""
+        for name in ("from_", "sender", "reply_to", "to", "cc", "bcc", "date", "_texts", "calendar", "attachments"):
+            getattr(self, name)
+        found = [*self._defects["structure"], *self._header_defects()]
+        found += [defect for name in (*ADDRESS_FIELDS, "date", "texts", "calendar", "attachments") for defect in self._defects[name]]
+        found += [Defect(code, where, detail) for attachment in self.attachments for code, where, detail in attachment.defects]
+        return once(found, self.limits.defects)
+
+    def to_dict(self, envelope: Envelope | None = None) -> dict[str, Json]:
+        """The mail as JSON: every key is there, absent is None."""
+        from inbox.parsing.printing import message_dict
+
+        return message_dict(self, envelope)
+
+    def __repr__(self) -> str:
+        return f"<Message {self.message_id or self.sha256[:12]}>"
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return self._noting("structure", lambda found: read_structure(self.raw, self.limits, found))
+
+    @cached_property
+    def _fields(self) -> dict[str, Headers]:
+        found: dict[str, Headers] = {}
+        for header in self.headers:
+            found.setdefault(header.name.lower(), []).append(header)
+        return found
+
+    @cached_property
+    def _texts(self) -> Texts:
+        return self._noting("texts", lambda found: read_texts(self._parts, self.limits, found))
+
+    @cached_property
+    def _odd(self) -> OddAddresses:
+        return OddAddresses(self.limits.odd_addresses)
+
+    def _hint(self) -> str | None:
+        return charset_hint(self._parts)
+
+    def _noting(self, name: str, read: Callable[[Defects], T]) -> T:
+        return read(self._defects.setdefault(name, Defects()))
+
+    def _addresses(self, name: str) -> tuple[Address, ...]:
+        return self._noting(name, lambda found: self._read_addresses(name, found))
+
+    def _read_addresses(self, name: str, found: Defects) -> tuple[Address, ...]:
+        fields = self._fields.get(name, ())
+        addresses: Addresses = []
+        unreadable = 0
+        for field in fields:
+            members = read_addresses(field.raw, self.limits.addresses - len(addresses), self._odd, self._hint, cut=field.cut)
+            addresses += members.addresses
+            unreadable += len(members.unreadable)
+            for member in members.unreadable:
+                found.add("address-invalid", name, member)
+            if members.capped:
+                found.add("addresses-capped", name, f"{self.limits.addresses} read")
+        if name == "from" and (len(fields) > 1 or (unreadable and addresses)):
+            found.add("ambiguous-from", name, f"{len(fields)} fields, {len(addresses) + unreadable} authors")
+        _suspicious(name, addresses, found)
+        return tuple(addresses)
+
+    def _date(self, found: Defects) -> datetime | None:
+        from inbox.parsing.dates import read_date
+
+        for value in self.header("date")[:1]:
+            date = read_date(value)
+            if date is None:
+                found.add("date-invalid", "date", value)
+            return date
+        return None
+
+    def _calendar(self, found: Defects) -> str | None:
+        part = next((part for part in self._parts if part.media.value in _CALENDARS and not part.within and not part.container), None)
+        return decode_text_part(part, self.limits, found) if part else None
+
+    def _header_defects(self) -> Defects:
+        found = Defects()
+        for header in self.headers:
+            for code, detail in header.decoded.odd:
+                found.add(code, header.name.lower(), detail)
+        for name in _ONCE:
+            if len(self._fields.get(name, ())) > 1:
+                found.add("duplicate-header", name, f"{len(self._fields[name])} times")
+        if turns_direction(self.subject or ""):
+            found.add("bidi-control", "subject", self.subject)
+        return found
+
+
+def _suspicious(name: str, addresses: Addresses, found: Defects) -> None:
+    """Names and domains that are made to be mistaken for others."""
+    for address in addresses:
+        if "xn--" in address.domain:
+            from inbox.parsing.domains import mixes_scripts, readable_domain
+
+            if mixes_scripts(address.domain):
+                found.add("mixed-script", name, f"{address.domain} ({readable_domain(address.domain)})")
+        if turns_direction((address.name or "") + address.local):
+            found.add("bidi-control", name, address.name or address.address)
