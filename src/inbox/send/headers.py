@@ -49,13 +49,13 @@ def tokens(name: str, values: Iterable[str]) -> bytes:
 def addresses(name: str, parties: Iterable[tuple[str, str]]) -> bytes:
     """One header field of addresses, from pairs of display name and address. ValueError when one is no address."""
     items = [party(display, address) for display, address in parties]
-    words = [" " + word for item in ", ".join(items).split("\n") for word in item.split(" ")]
+    words = [" " + word for word in ", ".join(items).split(" ")]
     return _fold(f"{check_name(name)}:", words)
 
 
 def party(display: str, address: str) -> str:
     """`Name <address>` as it stands in a header field; only the address when there is no name."""
-    plain, shown = check_address(address), clean(display)
+    plain, shown = check_address(address), " ".join(clean(display).split())
     if not shown:
         return plain
     if not shown.isascii() or "=?" in shown:
