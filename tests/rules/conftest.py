@@ -129,7 +129,8 @@ class Desk:
         return path
 
     def whole(self, rules: str, head: str = HEAD, default: str = "default: [store]") -> str:
-        return f"{head}rules:\n{rules}\n{default}\n"
+        between = " " if rules == "[]" else "\n"
+        return f"{head}rules:{between}{rules}\n{default}\n"
 
     def load(self, rules: str, **parts: str) -> Rules:
         return load(self.write(self.whole(rules, **parts)), self.plugins)

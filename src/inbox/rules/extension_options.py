@@ -160,7 +160,7 @@ def _sentence(extension: Extension, option: str, node: Node, errors: list[Any]) 
         return f"{extension.name} needs the option {name!r}"
     wanted = list(dict.fromkeys(filter(None, map(_wanted, errors))))
     if wanted:
-        return f"{extension.name}: {name!r} must be {' or '.join(wanted)}{_instead(node, wanted)}"
+        return f"{extension.name}: {name!r} must be {' or '.join(wanted)}{_instead(node, wanted, secret=option in extension.secrets)}"
     return f"{extension.name}: {name!r}: {error['msg'].removeprefix('Value error, ')}"
 
 
@@ -179,10 +179,10 @@ def _wanted(error: Any) -> str | None:
     return _WANTED.get(error["type"])
 
 
-def _instead(node: Node, wanted: list[str]) -> str:
-    """What stands there, when its kind is the mistake."""
+def _instead(node: Node, wanted: list[str], *, secret: bool) -> str:
+    """What stands there, when its kind is the mistake; a secret is not shown."""
     if not isinstance(node, TextNode):
         return f", not {kind(node)}"
     if wanted == ["text"] and not isinstance(node.value, str):
-        return f'; {node.text} without quotes is no text, write "{node.text}"'
+        return "; write it in quotes" if secret else f'; {node.text} without quotes is no text, write "{node.text}"'
     return ""

@@ -150,7 +150,7 @@ def _sections(scope: Scope, root: Node | None) -> dict[str, Node]:
     sections = {key.text: value for key, value in root.entries}
     missing = [name for name in _NEEDED if name not in sections]
     if missing:
-        scope.mistakes.at(root, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; {_meaning(missing[0])}")
+        scope.mistakes.at(root, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; {_meaning(missing[0])}")
     version = sections.get("version")
     if version is not None and not (isinstance(version, TextNode) and version.text == "1"):
         scope.mistakes.at(version, "version must be 1: that is the language that this program reads")

@@ -171,10 +171,9 @@ class Rules:
 
     @cached_property
     def gate(self) -> tuple[Rule, ...]:
-        """The rules that matter at RCPT time: those that refuse or stop, unless none of them could refuse so early."""
+        """The rules that matter at RCPT time: those that refuse or stop, if any refuses at all."""
         ending = tuple(rule for rule in self.rules if rule.enabled and not rule.shadow and rule.ends)
-        early = any(rule.refuse is not None and all(map(self.known_early, rule.facts)) for rule in ending)
-        return ending if early else ()
+        return ending if any(rule.refuse is not None for rule in ending) else ()
 
     @cached_property
     def gate_index(self) -> Index | None:
