@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def _author(message: Message) -> Address | None:
-    return message.from_[0] if len(message.from_) == 1 and len(message.header("from")) == 1 else None
+    sole = len(message.from_) == 1 and len(message.header("from")) == 1 and not message.ambiguous_from
+    return message.from_[0] if sole else None
 
 
 def size(mail: Mail) -> int:
