@@ -251,7 +251,7 @@ class _Limited:
         return io.BufferedReader(_Reader(self.connection, self.deadline), 8192)
 
     def close(self) -> None:
-        self.connection.close()
+        """http.client closes before it has read the answer; who opened the connection closes it."""
 
 
 class _Reader(io.RawIOBase):
