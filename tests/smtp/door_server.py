@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 from inbox.config import Settings
@@ -64,7 +65,8 @@ async def serve(options) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     gate = (NullGate if options.null else LocalGate)(options.dir, options.delay, "local.test")
     doors = await open_doors(settings_of(options), gate, NoCounter())
-    print(doors.addresses[0].port, flush=True)
+    sys.stdout.write(f"{doors.addresses[0].port}\n")
+    sys.stdout.flush()
     await stop.wait()
     await doors.drain(5)
 

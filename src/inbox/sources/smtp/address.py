@@ -14,7 +14,7 @@ from inbox.sources.smtp import replies
 from inbox.sources.smtp.replies import Refused
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?"
 _LOCAL_MOST, _DOMAIN_MOST = 255, 255
 
 _PLAIN = {keyword: re.compile(rf"(?i:{keyword}):<((?:{_ATOM}{{1,64}}@{_HOST})?)>(?: (.*))?", re.ASCII) for keyword in ("FROM", "TO")}

@@ -275,7 +275,8 @@ class Session(Wire):
         while rest is None:
             if body.full:
                 await asyncio.to_thread(body.spill)
-            await self._more()
+            if not self._buffer:  # something may have come while the file was written
+                await self._more()
             rest = body.feed(self._take_all())
         self._buffer[:0] = rest
         if body.spooled:
@@ -287,8 +288,7 @@ class Session(Wire):
         if body.problem is not None:
             self._note_refusal(body.problem, body.reason, sender=envelope.sender)
             return [body.problem] * len(envelope.recipients)
-        if self.tls is not None:
-            self._pause_reading()  # an end of TLS that comes now must not take the answer with it
+        self._hear_nothing()
         began = self.loop.time()
         try:
             mail = Mail(new_id(), envelope, body.content(), self.server.clock())

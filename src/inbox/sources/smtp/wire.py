@@ -50,6 +50,8 @@ class Wire(SMTP):
         self._out: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._over = self._eof = self._reading_paused = self._writing_paused = False
+        self._below_tls: Any = None
+        self._deaf = False
         self._due = self._ends = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -120,7 +122,7 @@ class Wire(SMTP):
 
     def abort(self) -> None:
         """Cut the connection; a mail that is being kept is kept."""
-        self._eof = True
+        self._eof = self._over = True
         self.transport.abort()
 
     # waiting
@@ -139,11 +141,12 @@ class Wire(SMTP):
 
     async def _more(self) -> None:
         """Send what is said, then wait until the client says more. HangUp when it has gone, or time is up."""
+        before = len(self._buffer)
         self._flush()
+        self._listen_again()
         while self._writing_paused:
             await self._wait()
         self._resume_reading()
-        before = len(self._buffer)
         while len(self._buffer) == before:
             if self._eof:
                 raise HangUp(None, "gone")
@@ -158,6 +161,17 @@ class Wire(SMTP):
         if self._reading_paused and not self._over:
             self._reading_paused = False
             self.transport.resume_reading()
+
+    def _hear_nothing(self) -> None:
+        """Within TLS an end of the client's side would take the answer with it: do not look until the answer is on its way."""
+        if self._below_tls is not None and not self._over:
+            self._deaf = True
+            self._below_tls.pause_reading()
+
+    def _listen_again(self) -> None:
+        if self._deaf and not self._over:
+            self._below_tls.resume_reading()
+        self._deaf = False
 
     # lines and octets
 
@@ -250,6 +264,7 @@ class Wire(SMTP):
 
     def _close(self) -> None:
         self._flush()
+        self._listen_again()
         self._buffer.clear()
         self._due = self.loop.time() + _LINGER
         self._over = True
@@ -262,8 +277,10 @@ class Wire(SMTP):
         context = self.server.tls
         if context is None or self._over:
             raise HangUp(None, "tls")
+        self._pause_reading()  # the handshake must not be read as plain text
         self._flush()
         early = self._take_all()
+        self._below_tls = self.transport
         upgrade = asyncio.ensure_future(self._upgrade(context))
         if keep and early:
             await asyncio.sleep(0)
