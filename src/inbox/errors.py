@@ -37,7 +37,7 @@ class Problem:
     line: int
     column: int
     text: str
-    severity: str = "error"  # or "warning"
+    severity: str = "error"  # or "warning", or "note": good to know
 
     def __str__(self) -> str:
         kind = "" if self.severity == "error" else f"{self.severity}: "

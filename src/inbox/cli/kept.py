@@ -95,7 +95,7 @@ def _expanded(store: SqliteStore, receipt: Receipt, settings: Settings, *, every
     from inbox.rules import expand, load_text
 
     plan = receipt.plan
-    if plan is None or not plan.passed_over or not (every or plan.passed_over <= SHOWN_RULES):
+    if plan is None or not (every or plan.passed_over <= SHOWN_RULES):
         return receipt
     try:
         text = store.rules_text(plan.rules_version)

@@ -58,11 +58,10 @@ def _verdict(verdict: Verdict) -> str:
     if verdict.fact is None:
         return _answer(verdict.operator, matched=verdict.matched)
     asked = f"{verdict.fact} {verdict.operator} {_short(verdict.value)}"
-    seen = "absent" if verdict.seen is None else _short(verdict.seen)
-    notes = [f"saw {seen}"]
+    notes = ["absent" if verdict.seen is None else f"saw {_short(verdict.seen)}"]
     if verdict.recipient:
         notes.append(f"for {verdict.recipient}")
-    if verdict.note:
+    if verdict.note and verdict.note != "absent":
         notes.append(f"({verdict.note})")
     return visible(f"{_answer(asked, matched=verdict.matched)}  {'  '.join(notes)}")
 
@@ -72,7 +71,9 @@ def _answer(text: str, *, matched: bool) -> str:
 
 
 def _short(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = ", ".join(map(_short, value)) if isinstance(value, (list, tuple)) else str(value)
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 

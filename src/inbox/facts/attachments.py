@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inbox.parsing.message import Message
+    from inbox import Message
 
 
 def attachment(message: Message) -> bool | None:

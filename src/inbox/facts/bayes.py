@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inbox.parsing.message import Message
+    from inbox import Message
     from inbox.ports import Memory
 
 _CELLS = 1 << 18

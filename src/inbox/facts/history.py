@@ -11,7 +11,7 @@ from inbox.options import Seconds
 
 if TYPE_CHECKING:
     from inbox.model import Mail
-    from inbox.parsing.message import Message
+    from inbox import Message
     from inbox.ports import Memory
 
 Side = Literal["sender", "sender.domain", "ip", "helo", "auth", "recipient", "source"]

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inbox.parsing.message import Message
+    from inbox import Message
 
 Phrase = tuple[str, ...]
 Index = Mapping[str, tuple[tuple[Phrase, str], ...]]

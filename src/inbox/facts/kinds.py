@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inbox.model import Envelope
-    from inbox.parsing.message import Message
+    from inbox import Message
 
 
 def mailing_list(message: Message) -> bool | None:

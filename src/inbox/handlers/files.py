@@ -13,7 +13,7 @@ from inbox.errors import Deferred
 
 if TYPE_CHECKING:
     from inbox.model import Mail, Step
-    from inbox.parsing.message import Message
+    from inbox import Message
 
 _OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -12,7 +12,7 @@ from inbox.send.compose import on_top
 
 if TYPE_CHECKING:
     from inbox.model import Mail, Step
-    from inbox.parsing.message import Message
+    from inbox import Message
     from inbox.ports import Outbox
 
 MOST_HOPS, MOST_LOOPS = 50, 10

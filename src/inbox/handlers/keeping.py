@@ -10,7 +10,7 @@ from inbox.model import Done, Row, isoformat
 
 if TYPE_CHECKING:
     from inbox.model import Json, Mail, Step
-    from inbox.parsing.message import Message
+    from inbox import Message
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 

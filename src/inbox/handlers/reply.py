@@ -15,7 +15,7 @@ from inbox.send.compose import Draft, compose
 
 if TYPE_CHECKING:
     from inbox.model import Mail, Step
-    from inbox.parsing.message import Message
+    from inbox import Message
     from inbox.ports import Facts, Memory, Outbox
 
 _WEEK = 7 * 86_400

@@ -17,7 +17,7 @@ from inbox.send.headers import check_name, clean
 
 if TYPE_CHECKING:
     from inbox.model import Mail, Step
-    from inbox.parsing.message import Message
+    from inbox import Message
     from inbox.send.http import Target
 
 _RESERVED = frozenset(
