@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inbox.model import Mail
-    from inbox.parsing.message import Address, Message
+    from inbox import Address, Message
 
 
 def _author(message: Message) -> Address | None:
