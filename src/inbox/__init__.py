@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from inbox.options import Secret as Secret
     from inbox.options import Template as Template
     from inbox.parsing import parse as parse
-    from inbox.parsing.message import Address as Address
+    from inbox.parsing.addresses import Address as Address
     from inbox.parsing.message import Message as Message
 
 __version__ = "0.1.0"
@@ -42,7 +42,8 @@ _HOMES = {
     **dict.fromkeys(("Done", "Envelope", "Mail", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
     **dict.fromkeys(("Seconds", "Secret", "Template"), "options"),
     "parse": "parsing",
-    **dict.fromkeys(("Address", "Message"), "parsing.message"),
+    "Address": "parsing.addresses",
+    "Message": "parsing.message",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  all are strings

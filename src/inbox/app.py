@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,9 +84,15 @@ class Inbox:
         began = time.perf_counter()
         ended = perform.attempt(step, lambda: self._call(mail, step), number, mail.received_at, self.settings.work)
         if self.counter:
-            self.counter.count("inbox_steps_total", rule=step.rule, handler=step.handler, state=ended.outcome.state)
-            self.counter.observe("inbox_step_seconds", time.perf_counter() - began, handler=step.handler)
+            self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
+
+    def tell(self, mail: Mail, receipt: Receipt) -> None:
+        """Count a settled mail, and tell the observers of it."""
+        if self.counter:
+            self.counter.count("inbox_settled_total")
+            self.counter.observe("inbox_settle_seconds", (datetime.now(UTC) - mail.received_at).total_seconds())
+        self.plugins.settled(mail, receipt)
 
     def explain(self, mail: Mail) -> Receipt:
         """What would become of a mail, and why; nothing is noted, kept or done."""
@@ -106,7 +112,7 @@ class Inbox:
                 run.add(self.attempt(mail, step, 1))
         receipt = run.receipt()
         if receipt.state == "settled":
-            self.plugins.settled(mail, receipt)
+            self.tell(mail, receipt)
         return receipt
 
     def reload(self) -> None:
@@ -133,6 +139,12 @@ class Inbox:
                 if decision.matched:
                     self.counter.count("inbox_rule_matched_total", rule=decision.rule)
         return plan
+
+    def _count(self, counter: Counter, step: Step, state: OutcomeState, seconds: float) -> None:
+        counter.count("inbox_steps_total", rule=step.rule, handler=step.handler, state=state)
+        counter.observe("inbox_step_seconds", seconds, handler=step.handler)
+        if state in ("deferred", "dead"):
+            counter.count(f"inbox_{state}_total", handler=step.handler)
 
     def _call(self, mail: Mail, step: Step) -> object:
         handler = self.plugins.handlers.entries.get(step.handler)

@@ -70,7 +70,9 @@ class NextHop:
 def demo(*, as_json: bool) -> int:
     """Start everything in a temporary place, send five mails over SMTP, and show what became of each, and why."""
     from inbox import store as stores
+    from inbox.app import Inbox
     from inbox.demo.mails import samples
+    from inbox.plugins import Plugins
 
     with tempfile.TemporaryDirectory(prefix="inbox-demo-") as name:
         folder, hop = Path(name), NextHop(Path(name) / "hop")
@@ -80,7 +82,8 @@ def demo(*, as_json: bool) -> int:
             sent = [(sample, *_send(port, sample)) for sample in samples()]
             store = stores.open_store(folder / "data", read_only=True)
             settled = _wait(store, [id_ for _, id_, _ in sent if id_])
-            receipts = [(sample, store.receipt(id_) if id_ else None, answer) for sample, id_, answer in sent]
+            box = Inbox(folder / "rules.yaml", plugins=Plugins(entry_points=False))
+            receipts = [(sample, box.every_decision(store.receipt(id_)) if id_ else None, answer) for sample, id_, answer in sent]
             _print(receipts, hop.mails, as_json=as_json)
             store.close()
         finally:

@@ -19,9 +19,9 @@ def figure_lines(stats: Stats, counts: Counts) -> Iterator[str]:
         yield f"  {state:<12} {number:>10,}" + (f"   oldest {_duration(age)}" if age is not None else "")
     yield f"  {'octets':<12} {stats.octets:>10,}"
     counters, histograms = _parted(counts)
-    for title, rows in counters.items():
+    for title, values in counters.items():
         yield title
-        yield from (f"  {labels or '-':<44} {value:>12,.0f}" for labels, value in rows)
+        yield from (f"  {labels or '-':<44} {value:>12,.0f}" for labels, value in values)
     for title, rows in histograms.items():
         yield title
         yield from (

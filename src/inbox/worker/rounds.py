@@ -284,7 +284,7 @@ class Worker:
         with self._slot.holding(mail.id, 0, self._work.step_timeout):
             try:
                 with time_limit(self._work.step_timeout):
-                    self._box.plugins.settled(mail, receipt)
+                    self._box.tell(mail, receipt)
             except TimeUp:
                 _LOG.warning("an observer took too long", extra={"mail": mail.id})
 
