@@ -31,7 +31,7 @@ _SPEC = re.compile(
 _ATOMS = re.compile(rf"{_ATOM}+")
 _ROUTE = re.compile(r"@[^:<>\s]*+:\s*")
 _SPECIAL = re.compile(r"[\"\\()<>\[\],;:]")
-_COMMENT = re.compile(r"\(([^()]*)\)")
+_COMMENT_OR_QUOTE = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LONGEST = 1000
 _LONGEST_ADDRESS = 320
@@ -88,7 +88,7 @@ def read_addresses(raw: bytes, limit: int, odd: OddAddresses, hint: Hint, *, cut
     """The members of an address field. `cut`: the field is not whole, so that its last member is left out."""
     octets = unfold(raw)
     text = octets.decode("ascii") if octets.isascii() else decode(octets, None, hint_for(octets, hint)).text
-    members = list(split_members(text, limit + 1))
+    members = list(_rejoined(split_members(text, limit + 1)))
     if cut and members:
         members.pop()
     found, unreadable = [], []
@@ -114,6 +114,24 @@ def split_members(text: str, limit: int) -> Iterator[str]:
             limit -= 1
             if not limit:
                 return
+
+
+def _rejoined(members: Iterator[str]) -> Iterator[str]:
+    """`Doe, John <john@example.org>`, which should be quoted: words without an address belong to the name behind them."""
+    words = ""
+    for member in members:
+        if "@" not in member and "<" not in member:
+            if words:
+                yield words
+            words = member
+            continue
+        if words and "<" not in member:
+            yield words
+            words = ""
+        yield f"{words}, {member}" if words else member
+        words = ""
+    if words:
+        yield words
 
 
 def _between(text: str, cuts: list[tuple[int, bool]]) -> Iterator[str]:
@@ -194,16 +212,20 @@ def _name(written: str, hint: Hint) -> str | None:
 
 
 def _without_comments(text: str) -> tuple[str, list[str]]:
-    """The text without its comments that stand outside of quotes, and their words. Nested ones go from the inside out, at most ten deep."""
-    found: list[str] = []
-    pieces = re.split(r"(\"(?:[^\"\\]|\\.)*+\")", text)
-    for n in range(0, len(pieces), 2):
-        for _ in range(10):
-            found += _COMMENT.findall(pieces[n])
-            pieces[n], count = _COMMENT.subn(" ", pieces[n])
-            if not count:
-                break
-    return "".join(pieces).strip(), [comment.strip() for comment in found if comment.strip()]
+    """The text without its comments that stand outside of quotes, and what they say; those within a comment stay in it (RFC 5322 section 3.2.2)."""
+    kept, comments = [], []
+    start = depth = 0
+    for match in _COMMENT_OR_QUOTE.finditer(text):
+        opens, closes = match[0] == "(", match[0] == ")"
+        if depth == 0 and opens:
+            kept.append(text[start : match.start()])
+            start = match.end()
+        elif depth == 1 and closes:
+            comments.append(text[start : match.start()].strip())
+            start = match.end()
+        depth = max(0, depth + opens - closes)
+    (comments if depth else kept).append(text[start:])
+    return " ".join(kept).strip(), [comment for comment in comments if comment]
 
 
 def _ask_flanker(member: str, hint: Hint) -> Address | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cached_property
 
 from inbox.parsing.bodies import is_body
 from inbox.parsing.defects import Defects
 from inbox.parsing.filenames import default_name, safe_name
 from inbox.parsing.filetypes import detect_type
+from inbox.parsing.lazy import lazy
 from inbox.parsing.structure import Part
 from inbox.parsing.transfer import Transferred
 from inbox.parsing.words import Hint, decode_phrase, decode_value
@@ -57,8 +57,8 @@ class Attachment:
         return self._seen[2]
 
     @property
-    def defects(self) -> tuple[tuple[str, str, str], ...]:
-        """What was odd about the encoding: (code, where, detail)."""
+    def defects(self) -> Defects:
+        """What was odd about the encoding."""
         return self._seen[3]
 
     def to_dict(self) -> dict[str, str | int | None]:
@@ -73,11 +73,13 @@ class Attachment:
             return Transferred(self._part.raw[self._part.body : self._part.end])
         return self._part.transferred()
 
-    @cached_property
-    def _seen(self) -> tuple[int, str, str | None, tuple[tuple[str, str, str], ...]]:
+    @lazy
+    def _seen(self) -> tuple[int, str, str | None, Defects]:
         """Everything that needs the octets, from one decoding."""
         found = self._transferred()
-        odd = ((found.code, self._part.where, found.detail),) if found.code else ()
+        odd = Defects()
+        if found.code:
+            odd.add(found.code, self._part.where, found.detail)
         return len(found.octets), hashlib.sha256(found.octets).hexdigest(), detect_type(found.octets), odd
 
 

@@ -42,6 +42,9 @@ CODES = {
 """Every code that exists, and what it means."""
 
 
+_LONGEST = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Defect:
     """`where`: a field's name in lower case, `part 1.2`, or `body`; `detail`: the words or octets in question, shortened."""
@@ -58,8 +61,13 @@ class Defects(list[Defect]):
     """A list of defects that is being written."""
 
     def add(self, code: str, where: str, detail: object = "") -> None:
+        """`detail` is shortened, and what cannot be printed is escaped: it ends up in logs and on terminals."""
         text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
-        self.append(Defect(code, where, text[:200].replace("\0", "\ufffd")))
+        self.append(Defect(code, where, _printable(text.strip()[:_LONGEST])))
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def once(found: Iterable[Defect], limit: int) -> tuple[Defect, ...]:

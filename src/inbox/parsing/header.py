@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from inbox.parsing.fields import Field
+from inbox.parsing.lazy import lazy
 from inbox.parsing.words import Hint, Value, decode_value
 
 
@@ -19,7 +18,7 @@ class Header:
     def value(self) -> str:
         return self.decoded.text
 
-    @cached_property
+    @lazy
     def decoded(self) -> Value:
         """The value and what was odd about it."""
         return decode_value(self.raw, self._hint)

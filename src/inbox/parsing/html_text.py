@@ -128,12 +128,19 @@ class _Writer:
 
     def paragraph(self, name: str, step: int) -> None:
         self.end_line()
-        self.gap()
         if name == "blockquote":
-            self.quote = max(0, self.quote + step)
-            self.gap()
+            self.level(max(0, self.quote + step))
         elif name == "pre":
             self.pre = max(0, self.pre + step)
+        self.gap()
+
+    def level(self, quote: int) -> None:
+        """Change the depth of quotation: an empty line between belongs to neither."""
+        while self.lines and not self.lines[-1].strip("> "):
+            self.lines.pop()
+        if self.lines:
+            self.lines.append("")
+        self.quote = quote
 
     def gap(self) -> None:
         if self.lines and self.lines[-1].strip("> "):

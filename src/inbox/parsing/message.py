@@ -8,7 +8,6 @@ Each derivation keeps its own defects, so that `defects` is the same whatever wa
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from inbox.parsing.addresses import Address, OddAddresses, read_addresses, turns_direction
@@ -18,6 +17,7 @@ from inbox.parsing.bodies import Texts, charset_hint, decode_text_part, read_tex
 from inbox.parsing.defects import Defect, Defects, once
 from inbox.parsing.header import Header
 from inbox.parsing.identifiers import read_id, read_ids, thread_key
+from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
 from inbox.parsing.mailing_list import MailingList, read_list
 from inbox.parsing.reply import ReplyText, split_reply
@@ -52,12 +52,12 @@ class Message:
         """Octets of the whole mail."""
         return len(self.raw)
 
-    @cached_property
+    @lazy
     def sha256(self) -> str:
         """SHA-256 of the whole mail, hexadecimal."""
         return hashlib.sha256(self.raw).hexdigest()
 
-    @cached_property
+    @lazy
     def headers(self) -> tuple[Header, ...]:
         """All fields in order, repeated ones too."""
         return tuple(Header(field, self._hint) for field in self._parts[0].fields)
@@ -66,28 +66,28 @@ class Message:
         """The decoded values of every field of that name, in order; the name's case does not matter."""
         return tuple(header.value for header in self._fields.get(name.lower(), ()))
 
-    @cached_property
+    @lazy
     def from_(self) -> tuple[Address, ...]:
         """Every author that can be read, of every From field."""
         return self._addresses("from")
 
-    @cached_property
+    @lazy
     def sender(self) -> tuple[Address, ...]:
         return self._addresses("sender")
 
-    @cached_property
+    @lazy
     def reply_to(self) -> tuple[Address, ...]:
         return self._addresses("reply-to")
 
-    @cached_property
+    @lazy
     def to(self) -> tuple[Address, ...]:
         return self._addresses("to")
 
-    @cached_property
+    @lazy
     def cc(self) -> tuple[Address, ...]:
         return self._addresses("cc")
 
-    @cached_property
+    @lazy
     def bcc(self) -> tuple[Address, ...]:
         return self._addresses("bcc")
 
@@ -101,25 +101,25 @@ class Message:
     def subject(self) -> str | None:
         return next(iter(self.header("subject")), None)
 
-    @cached_property
+    @lazy
     def date(self) -> datetime | None:
         """The Date field with its offset as written; None when it is missing or cannot be read."""
         return self._noting("date", self._date)
 
-    @cached_property
+    @lazy
     def message_id(self) -> str | None:
         """Message-ID with its angle brackets."""
         return next((read_id(value) for value in self.header("message-id")), None)
 
-    @cached_property
+    @lazy
     def in_reply_to(self) -> tuple[str, ...]:
         return read_ids(" ".join(self.header("in-reply-to")))
 
-    @cached_property
+    @lazy
     def references(self) -> tuple[str, ...]:
         return read_ids(" ".join(self.header("references")))
 
-    @cached_property
+    @lazy
     def thread(self) -> str | None:
         """What the mails of one conversation share: the identifier of the first one, else `subject:` and the plain subject."""
         return thread_key(self.references, self.in_reply_to, self.message_id, self.subject)
@@ -134,27 +134,27 @@ class Message:
         """The HTML as sent: not cleaned."""
         return self._texts.html
 
-    @cached_property
+    @lazy
     def reply(self) -> ReplyText:
         """What the sender newly wrote, what is quoted, and the signature."""
         return split_reply(self.text, self.limits) if self.text is not None else ReplyText(None)
 
-    @cached_property
+    @lazy
     def attachments(self) -> tuple[Attachment, ...]:
         """Every part that is not the text of the mail."""
         return self._noting("attachments", lambda found: read_attachments(self._parts, found, self._hint))
 
-    @cached_property
+    @lazy
     def calendar(self) -> str | None:
         """The first calendar object (RFC 5545), as text."""
         return self._noting("calendar", self._calendar)
 
-    @cached_property
+    @lazy
     def list(self) -> MailingList | None:
         """The mailing list that sent it, or None."""
         return read_list(self.header)
 
-    @cached_property
+    @lazy
     def automatic(self) -> Automatic | None:
         """What kind of program wrote it, or None for a person."""
         return read_automatic(self)
@@ -163,12 +163,12 @@ class Message:
         """Whether a program may answer, and why not (RFC 3834)."""
         return may_reply(self, envelope)
 
-    @cached_property
+    @lazy
     def bounce(self) -> Bounce | None:
         """The delivery report it is, or None (RFC 3464)."""
         return read_bounce(self._parts)
 
-    @cached_property
+    @lazy
     def complaint(self) -> Complaint | None:
         """The complaint it is, or None (RFC 5965)."""
         return read_complaint(self._parts)
@@ -189,14 +189,14 @@ class Message:
         """The values of our own loop header."""
         return self.header("x-inbox-loop")
 
-    @cached_property
+    @lazy
     def defects(self) -> tuple[Defect, ...]:
         """All that is odd, in a fixed order: structure, header, addresses, date, texts, attachments. Reads everything."""
         for name in ("from_", "sender", "reply_to", "to", "cc", "bcc", "date", "_texts", "calendar", "attachments"):
             getattr(self, name)
         found = [*self._defects["structure"], *self._header_defects()]
         found += [defect for name in (*ADDRESS_FIELDS, "date", "texts", "calendar", "attachments") for defect in self._defects[name]]
-        found += [Defect(code, where, detail) for attachment in self.attachments for code, where, detail in attachment.defects]
+        found += [defect for attachment in self.attachments for defect in attachment.defects]
         return once(found, self.limits.defects)
 
     def to_dict(self, envelope: Envelope | None = None) -> dict[str, Json]:
@@ -208,22 +208,22 @@ class Message:
     def __repr__(self) -> str:
         return f"<Message {self.message_id or self.sha256[:12]}>"
 
-    @cached_property
+    @lazy
     def _parts(self) -> Parts:
         return self._noting("structure", lambda found: read_structure(self.raw, self.limits, found))
 
-    @cached_property
+    @lazy
     def _fields(self) -> dict[str, Headers]:
         found: dict[str, Headers] = {}
         for header in self.headers:
             found.setdefault(header.name.lower(), []).append(header)
         return found
 
-    @cached_property
+    @lazy
     def _texts(self) -> Texts:
         return self._noting("texts", lambda found: read_texts(self._parts, self.limits, found))
 
-    @cached_property
+    @lazy
     def _odd(self) -> OddAddresses:
         return OddAddresses(self.limits.odd_addresses)
 

@@ -9,7 +9,10 @@ _WROTE = (
     r"napisa\u0142(?:\(a\)|a)?|napsala?|\u043d\u0430\u043f\u0438\u0441\u0430\u043b(?:\(\u0430\)|\u0430)?|\u043f\u0438\u0448\u0435\u0442|"
     r"\u0111\xe3 vi\u1ebft|\u5199\u9053|\u5beb\u9053|\u306e\u30e1\u30fc\u30eb)"
 )
-STARTS = re.compile(r"[ \t>]{0,20}(?:-{2,}\s*)?(?:On|Le|Am|El|Il|Op|Den|P\xe5|W dniu|Dnia|Dne|Em|V\xe0o|\u0412|Pada|Am)\s", re.IGNORECASE)
+STARTS = re.compile(
+    r"[ \t>]{0,20}(?:-{2,}\s*)?(?:On|Le|Am|El|Il|Op|Den|P\xe5|W dniu|Dnia|Dne|Em|V\xe0o|\u0412|Pada|\d{1,2}\.\d{1,2}\.\d{4})\s",
+    re.IGNORECASE,
+)
 """A line that may begin "On ... wrote:", which can go over four lines."""
 
 WROTE = re.compile(rf"(?:.*\W)?{_WROTE}(?:\W.{{0,200}}[:\uff1a]|\s*[:\uff1a]|\s*-{{2,}})\s*", re.IGNORECASE | re.DOTALL)
@@ -60,6 +63,9 @@ _OTHER = (
 FIELD_FIRST = re.compile(rf"[ \t]{{0,20}}\*{{0,2}}(?:{_AUTHOR})\s?[:\uff1a]\*{{0,2}}\s*\S", re.IGNORECASE)
 FIELD_NEXT = re.compile(rf"[ \t]{{0,20}}\*{{0,2}}(?:{_AUTHOR}|{_OTHER})\s?[:\uff1a]\*{{0,2}}(?:\s|$)", re.IGNORECASE)
 """The lines of a quoted header: `From:`, `Sent:`, `To:`, `Subject:`."""
+
+MAY_BEGIN = re.compile(rf"{STARTS.pattern}|[ \t]{{0,20}}(?:\*{{0,2}}(?:{_AUTHOR})\s?[:\uff1a]|\d{{4}}[-/.])", re.IGNORECASE)
+"""One look at a line that says whether any of the longer ones is worth it, when it has no `--`, `__` or `>`."""
 
 MOBILE = re.compile(
     r"(?:sent (?:from|via|with) |get outlook for |envoy\xe9 (?:de|depuis) |von meinem .{1,40} gesendet|gesendet (?:von|mit) |enviado desde |enviado do |"

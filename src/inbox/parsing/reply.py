@@ -81,11 +81,11 @@ def _marked(line: str) -> bool:
 
 
 def _marked_until(lines: list[str], at: int) -> int:
-    """The end of the lines with `>` at or after `at`, blank ones before them and links that were wrapped included; `at` if there are none."""
+    """The end of the lines with `>` at or after `at`, with blank lines around them and links that were wrapped; `at` if there are none."""
     stop = at
     for n in range(at, len(lines)):
         line = lines[n]
-        if _marked(line):
+        if _marked(line) or (stop > at and not line.strip()):
             stop = n + 1
         elif line.strip() and not (n and n == stop and n > at and _UNCLOSED_LINK.search(lines[n - 1][-_LOOK:])):
             break
@@ -95,7 +95,7 @@ def _marked_until(lines: list[str], at: int) -> int:
 def _introduction(lines: list[str], at: int) -> int:
     """How many lines at `at` introduce a quotation; 0 when they do not."""
     line = lines[at][:_LOOK]
-    if not line.strip():
+    if not ("--" in line or "__" in line or ">" in line or quotation.MAY_BEGIN.match(line)):
         return 0
     if _RULE.fullmatch(line) and at + 1 < len(lines):
         following = _quoted_header(lines, at + 1)

@@ -37,7 +37,7 @@ _BY_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|mailbox unavailable|host (?:or domain name )?not found|domain not found|bad destination")),
         ("too-large", r"too (?:large|big)|message size|size limit|exceeds .{0,30}size"),
         ("attachment", r"attachment|executable|file type|virus|infected|malware"),
-        ("expired", r"expired|timed? ?out|too old|retry time not reached|could not be delivered for \d"),
+        ("expired", r"expired|too old|queue time|retry (?:time|timeout) (?:not reached|exceeded)|could not be delivered (?:for|within) \d"),
         ("content", r"spam|content (?:rejected|filter)|message (?:content )?rejected|blacklist|blocklist|blocked|policy"),
     )
 )  # fmt: skip

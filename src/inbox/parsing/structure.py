@@ -9,11 +9,11 @@ octet is looked at a fixed number of times, however the mail is made.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing.defects import Defects
 from inbox.parsing.fields import Field, blank_line, read_block
+from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
 from inbox.parsing.media import Media, read_disposition, read_type
 from inbox.parsing.transfer import Transferred, decode_transfer, encoding_of
@@ -54,7 +54,7 @@ class Part:
     def where(self) -> str:
         return f"part {self.path}" if self.path else "body"
 
-    @cached_property
+    @lazy
     def index(self) -> dict[str, list[Field]]:
         """Fields by name in lower case, in order."""
         found: dict[str, list[Field]] = {}
@@ -67,7 +67,7 @@ class Part:
         found = self.index.get(name)
         return found[0].raw if found else None
 
-    @cached_property
+    @lazy
     def disposition(self) -> Media:
         raw = self.first("content-disposition")
         return read_disposition(raw) if raw is not None else _NO_MEDIA
