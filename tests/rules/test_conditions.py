@@ -123,8 +123,20 @@ def test_a_condition_holds_or_not(desk, condition, value, holds):
 
 @pytest.mark.parametrize(
     "condition",
-    ["x", "{has: x}", "{starts: x}", "{ends: x}", "{like: '*'}", "{matches: '.*'}", "{in: vip}", "{under: 9}", "{over: 0}"]
-    + ["{between: [0, 9]}", "{exists: true}", "{domain: x.test}"],
+    [
+        "x",
+        "{has: x}",
+        "{starts: x}",
+        "{ends: x}",
+        "{like: '*'}",
+        "{matches: '.*'}",
+        "{in: vip}",
+        "{under: 9}",
+        "{over: 0}",
+        "{between: [0, 9]}",
+        "{exists: true}",
+        "{domain: x.test}",
+    ],
 )
 def test_no_operator_but_exists_false_holds_for_an_absent_fact_and_the_reason_is_noted(desk, given, condition):
     from inbox.rules import decide
@@ -215,9 +227,11 @@ def _timed(pattern, octets):
     return time.process_time() - began
 
 
-@pytest.mark.parametrize("text", ["(?R)", "\\", "(", "[", "a{1,99999999}", "(?=x)", r"(a)\1", "x" * 2001, "(a{1,100}){1,100}", r"\pL{1,900}"])
+@pytest.mark.parametrize(
+    "text", ["(?R)", "\\", "(", "[", "a{1,99999999}", "(?=x)", r"(a)\1", "x" * 2001, "(a{1,100}){1,100}", r"\pL{1,900}"]
+)
 def test_a_pattern_that_re2_cannot_hold_is_refused(text):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"RE2|invalid|missing|trailing|characters|repetition"):
         Pattern(text)
 
 

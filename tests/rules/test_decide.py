@@ -175,7 +175,9 @@ def test_words_of_a_step_reach_the_plan(desk):
 
 
 def test_a_mail_without_recipients_meets_the_rules_for_everybody(desk):
-    plan = desk.plan("- name: a\n  recipients: [corp.test]\n  do: [nothing]\n- name: b\n  when: {recipient: {exists: false}}\n  do: [store]", {}, ())
+    plan = desk.plan(
+        "- name: a\n  recipients: [corp.test]\n  do: [nothing]\n- name: b\n  when: {recipient: {exists: false}}\n  do: [store]", {}, ()
+    )
     assert steps(plan) == [(1, "b", "store", ())]
     assert [decision.matched for decision in plan.decisions] == [False, True]
 

@@ -23,7 +23,14 @@ CONDITION = st.one_of(
     st.sampled_from([*WORDS, 3, 1.5, True]),
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=3),
     st.fixed_dictionaries(
-        {}, optional={"has": SCALAR, "starts": SCALAR, "ends": SCALAR, "like": st.sampled_from(["*", "in*", "?nvoice", "*k"]), "case": st.booleans()}
+        {},
+        optional={
+            "has": SCALAR,
+            "starts": SCALAR,
+            "ends": SCALAR,
+            "like": st.sampled_from(["*", "in*", "?nvoice", "*k"]),
+            "case": st.booleans(),
+        },
     ),
     st.sampled_from([{"matches": m} for m in ("(?P<n>\\d+)", "[A-Z]x", "stra(ss|ß)e", "(?-i)K$", "\\Qa.b", "^$")]),
     st.sampled_from([{"domain": "corp.test"}, {"domain": [".corp.test", "bücher.example"]}, {"in": "vip"}, {"in": ["*@corp.test"]}]),
@@ -98,7 +105,9 @@ def test_few_rules_all_stand_in_the_plan(desk):
 
 
 def test_many_rules_are_passed_over_and_can_be_shown_with_what_was_seen(desk, given):
-    rules = desk.load(many(FEW + 40) + "\n- name: people\n  recipients: [z@corp.test]\n  label: z\n- name: off\n  enabled: false\n  label: x")
+    rules = desk.load(
+        many(FEW + 40) + "\n- name: people\n  recipients: [z@corp.test]\n  label: z\n- name: off\n  enabled: false\n  label: x"
+    )
     plan = decide(rules, Plain({"subject": "word3"}), ["u@corp.test"])
     assert [decision.rule for decision in plan.decisions] == ["r3"]
     assert (plan.passed_over, plan.seen) == (FEW + 41, {"subject": "word3"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import FIXTURES
 
+from conftest import FIXTURES
 from inbox.config import Settings
 from inbox.errors import RulesError
 from inbox.plugins import Plugins
