@@ -79,6 +79,12 @@ class Inbox:
         """Parse, inspect, decide: the plan for a mail under the rules in force. Never raises for what a mail or a fact does."""
         return self._judge(self._facts(mail))
 
+    def words(self, mail: Mail) -> tuple[str | None, str, str | None]:
+        """What a search finds a mail by: its subject, its addresses and names, its text."""
+        message, envelope = self.message(mail), mail.envelope
+        people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
+        return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
+
     def attempt(self, mail: Mail, step: Step, number: int) -> Ended:
         """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome."""
         began = time.perf_counter()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inbox.app import Inbox
+from inbox.errors import RulesError
 from inbox.plugins import Plugins
+from inbox.rules import Rules, load, load_text
 from inbox.send.smtp import Relay
 
 if TYPE_CHECKING:
@@ -14,14 +17,40 @@ if TYPE_CHECKING:
     from inbox.store import SqliteStore
 
 
-def open_inbox(settings: Settings, store: SqliteStore | None = None, counter: Counter | None = None) -> Inbox:
-    """The Inbox that the settings describe. Without a store it knows no other mail. Raises RulesError, PluginError, ConfigError."""
+IN_FORCE = "rules in force"
+"""The name under which the store remembers the version of the rules that were last loaded without a mistake."""
+
+
+def open_inbox(settings: Settings, store: SqliteStore | None = None, counter: Counter | None = None, *, last_good: bool = False) -> Inbox:
+    """The Inbox that the settings describe. Without a store it knows no other mail.
+
+    `last_good`: when the rules file is broken now, the rules that were in force before it broke (a worker may have to start just then).
+    Raises RulesError, PluginError, ConfigError.
+    """
+    plugins = Plugins(settings.plugins_dir)
     return Inbox(
-        settings.rules,
-        plugins=Plugins(settings.plugins_dir),
+        _rules(settings, plugins, store if last_good else None),
+        plugins=plugins,
         settings=settings,
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
         outbox=Relay(settings.relay, settings.hostname),
         counter=counter,
     )
+
+
+def _rules(settings: Settings, plugins: Plugins, store: SqliteStore | None) -> Rules:
+    try:
+        return load(settings.rules, plugins, settings)
+    except RulesError:
+        version = store and store.memory(read_only=True).load(IN_FORCE)
+        if not store or not version:
+            raise
+        kept = version.decode()
+        return replace(load_text(store.rules_text(kept), settings.rules, plugins, settings), version=kept)
+
+
+def remember(store: SqliteStore, rules: Rules) -> None:
+    """Keep the text of the rules that are in force now, for receipts and for workers that start later."""
+    store.remember_rules(rules.version, rules.source)
+    store.save_model(IN_FORCE, rules.version.encode())

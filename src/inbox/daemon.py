@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbox.assemble import open_inbox
+from inbox.assemble import open_inbox, remember
 from inbox.errors import InboxError, RulesError
 from inbox.metrics import Metrics, render
 from inbox.model import Reply
@@ -42,7 +42,7 @@ class Daemon:
         self.store: SqliteStore = open_store(settings.dir)
         self.store.own("serve")
         self.box = open_inbox(settings, self.store, self.metrics)
-        self.store.remember_rules(self.box.rules.version, self.box.rules.source)
+        remember(self.store, self.box.rules)
         self.keeper = Keeper(self.store)
         self.judge = Judge(settings)
         self.supervisor = Supervisor(settings, self.store, settings.workers)
@@ -128,7 +128,7 @@ class Daemon:
             for problem in error.problems:
                 _LOG.error("rules not loaded; the old ones stay live", extra={"problem": str(problem)})
             return
-        self.store.remember_rules(self.box.rules.version, self.box.rules.source)
+        remember(self.store, self.box.rules)
         self.metrics.count("inbox_rules_reload_total", result="loaded")
         self._watched = _stamps(self.box.rules.files)
         self.judge.reload()

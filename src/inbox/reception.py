@@ -135,7 +135,7 @@ def _judge(pipe: Connection[Any, Any], settings: Settings) -> None:
 
     store = open_store(settings.dir)
     try:
-        box = open_inbox(settings, store)
+        box = open_inbox(settings, store, last_good=True)
         while True:
             mail = pipe.recv()
             try:

@@ -36,8 +36,8 @@ class Program:
     def run(self, *arguments: str | Path, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(self.command(*arguments), cwd=self.folder, env=self.env(), input=data, capture_output=True, timeout=120)
 
-    def json(self, *arguments: str | Path, status: int | None = 0) -> Any:
-        return json.loads(self(*arguments, "--json", status=status))
+    def json(self, *arguments: str | Path, data: bytes | None = None, status: int | None = 0) -> Any:
+        return json.loads(self(*arguments, "--json", data=data, status=status))
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "inbox", *map(str, arguments)]

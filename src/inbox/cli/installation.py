@@ -109,7 +109,7 @@ def _rules(settings: Settings, loaded: Plugins) -> Iterator[Finding]:
 
     rules, problems = check(settings.rules, loaded, settings)
     for problem in problems:
-        yield Finding("rules", "wrong" if problem.severity == "error" else "warning", str(problem))
+        yield Finding("rules", {"error": "wrong", "note": "ok"}.get(problem.severity, "warning"), str(problem))
     if rules:
         domains = ", ".join(rules.domains.entries)
         yield Finding(

@@ -45,7 +45,9 @@ def process(files: tuple[str, ...], envelope: Callable[[bytes], Envelope], setti
 def _process(box: Inbox, store: SqliteStore, mail: Mail) -> Receipt:
     """One mail, kept first; while it is worked on here, no worker of a daemon takes it."""
     with store.working_on(mail) as journal:
-        return box.process(mail, journal)
+        receipt = box.process(mail, journal)
+        store.index(mail, *box.words(mail))
+        return receipt
 
 
 @click.command()

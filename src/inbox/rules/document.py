@@ -93,6 +93,10 @@ class Mistakes:
     def warn(self, node: Node | None, text: str) -> None:
         self._note(node, text, "warning")
 
+    def hint(self, node: Node | None, text: str) -> None:
+        """Note what is good to know and nothing to mend."""
+        self._note(node, text, "note")
+
     def _note(self, node: Node | None, text: str, severity: str) -> None:
         line, column = (node.line, node.column) if node else (0, 0)
         self.found.append(Problem(self.file, line, column, text, severity))

@@ -25,9 +25,10 @@ def lint(scope: Scope, rules: Rules) -> None:
         *_guards(scope, live),
         *_trust(scope, live),
         *_foreign(rules, live),
-        *_content(rules),
     ]:
         scope.mistakes.warn(_node(rule.place), f"rule {rule.name!r}: {text}")
+    for rule, text in _content(rules):
+        scope.mistakes.hint(_node(rule.place), f"rule {rule.name!r}: {text}")
     _file(scope, rules)
 
 

@@ -114,7 +114,7 @@ def work(settings: Settings, name: str, slot: Slot, wishes: Wishes) -> None:
 
     logs.setup(settings.log.level, addresses=settings.log.addresses)
     store, metrics = open_store(settings.dir), Metrics()
-    box = open_inbox(settings, store, metrics)
+    box = open_inbox(settings, store, metrics, last_good=True)
     between = Between(box, store, metrics, wishes)
     limit_memory(settings.work.memory)
     try:

@@ -165,18 +165,12 @@ class Worker:
                 plan = claim.plan or self._box.judge(mail)
                 hand = _Hand(claim, plan, dict(claim.states))
                 if not claim.states:
-                    hand.words = self._words(mail)
+                    hand.words = self._box.words(mail)
             except (Exception, TimeUp) as error:
                 _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
                 self._store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", self._work.strikes)
                 return None
         return hand
-
-    def _words(self, mail: Mail) -> tuple[str | None, str, str | None]:
-        """What a search finds a mail by."""
-        message, envelope = self._box.message(mail), mail.envelope
-        people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
-        return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
     def _is_calm(self, hand: _Hand) -> bool:
         """Whether nothing that is to be tried has an effect outside the store. A mail with strikes is handled step by step."""
