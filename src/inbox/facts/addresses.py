@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inbox.send.headers import ascii_domain
+
 
 def split(address: str) -> tuple[str, str]:
     """Local part and domain; the domain is empty when there is no `@`. Quotes around the local part are dropped."""
@@ -15,13 +17,7 @@ def split(address: str) -> tuple[str, str]:
 
 def domain_of(address: str) -> str | None:
     """The domain in lower case and as A-labels, without final dot; None when there is none."""
-    domain = split(address)[1].rstrip(".").lower()
-    if domain.isascii():
-        return domain or None
-    try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain
+    return ascii_domain(split(address)[1]).rstrip(".").lower() or None
 
 
 def tag_of(address: str) -> str | None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inbox.model import Mail
     from inbox import Address, Message
+    from inbox.model import Mail
 
 
 def _author(message: Message) -> Address | None:

@@ -10,8 +10,8 @@ from inbox.facts.addresses import domain_of
 from inbox.options import Seconds
 
 if TYPE_CHECKING:
-    from inbox.model import Mail
     from inbox import Message
+    from inbox.model import Mail
     from inbox.ports import Memory
 
 Side = Literal["sender", "sender.domain", "ip", "helo", "auth", "recipient", "source"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inbox.model import Envelope
     from inbox import Message
+    from inbox.model import Envelope
 
 
 def mailing_list(message: Message) -> bool | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 _NAME = re.compile(r"[!-9;-~]{1,76}")
@@ -68,13 +69,18 @@ def party(display: str, address: str) -> str:
 def check_address(address: str) -> str:
     """The address with its domain as A-labels; ValueError unless it is one address (RFC 5321 section 4.1.2)."""
     local, _, domain = address.rpartition("@")
-    try:
-        plain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        plain = ""
+    plain = ascii_domain(domain)
     if not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(plain) or _UNSEEN.search(local):
         raise ValueError(f"{address!r} is not an address")
     return f"{local}@{plain}"
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain with A-labels (RFC 5890) in place of letters that are not ASCII; upper case stays in labels that are."""
+    if domain.isascii():
+        return domain
+    labels = re.split("[.\u3002\uff0e\uff61]", unicodedata.normalize("NFKC", domain))
+    return ".".join(label if label.isascii() else "xn--" + label.lower().encode("punycode").decode("ascii") for label in labels)
 
 
 def _encoded_words(text: str, first: int) -> Iterator[str]:

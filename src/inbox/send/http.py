@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from inbox.errors import Deferred, Failed
-from inbox.send.headers import clean
+from inbox.send.headers import ascii_domain, clean
 
 MOST_READ = 64 << 10
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
@@ -71,9 +71,7 @@ def target(url: str) -> Target:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ValueError("an address with a user in it is refused; use the option headers for a login")
-    host = (parts.hostname or "").lower()
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
+    host = ascii_domain((parts.hostname or "").lower())
     if not _HOST.fullmatch(host) and literal(host) is None:
         raise ValueError(f"{host!r} is no host name")
     port = parts.port if parts.port is not None else (443 if parts.scheme == "https" else 80)
