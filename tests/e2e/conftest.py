@@ -17,6 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from conftest import ROOT
+from inbox.store import open_store
 from waiting import free_port, until
 
 
@@ -90,7 +91,12 @@ class Daemon:
         return text.decode().split()[-1]
 
     def show(self, id_: str) -> dict[str, Any]:
-        return self.program.json("show", id_)
+        """The receipt of a mail, as another process reads it beside the daemon."""
+        store = open_store(self.program.folder / "inbox-data", read_only=True)
+        try:
+            return store.receipt(id_).to_dict()
+        finally:
+            store.close()
 
     def settled(self, id_: str, *states: str) -> dict[str, Any]:
         """The receipt of a mail once it has left the states kept and waiting (or reached one of `states`)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from conftest import FIXTURES
@@ -40,19 +42,24 @@ def plan(receipt: dict) -> dict:
     return {**receipt["plan"], "decisions": [d for d in receipt["plan"]["decisions"] if d["matched"]]}
 
 
-def test_the_daemon_the_commands_and_python_make_the_same_plan(daemon_of, program, monkeypatch):
+def test_the_daemon_the_commands_and_python_make_the_same_plan(daemon_of, program):
     from inbox import Envelope, Inbox, Mail
 
     daemon = daemon_of(RULES)
+    envelope = ("--from", "alice@example.org", "--to", "support@example.com")
+    ids = [daemon.send(path.read_bytes()) for path in MAILS]
+    processed = lines(program("process", FIXTURES / "mail", *envelope, "--dir", "other", "--json", status=None))
+    explained = lines(program("explain", FIXTURES / "mail", *envelope, "--dir", "none", "--json"))
     box = Inbox(daemon.rules)
-    for path in MAILS:
-        raw = path.read_bytes()
-        shown = plan(daemon.settled(daemon.send(raw)))
-        envelope = ("--from", "alice@example.org", "--to", "support@example.com")
-        processed = plan(program.json("process", path, *envelope, "--dir", "other", status=None))
-        explained = plan(program.json("explain", path, *envelope, "--dir", "none"))
-        called = plan(box.every_decision(box.explain(Mail.of(raw, Envelope("alice@example.org", ("support@example.com",))))).to_dict())
-        assert shown == processed == explained == called, path.name
+    assert len(processed) == len(explained) == len(MAILS)
+    for path, id_, by_process, by_explain in zip(MAILS, ids, processed, explained, strict=True):
+        shown = plan(daemon.settled(id_))
+        called = plan(box.explain(Mail.of(path.read_bytes(), Envelope("alice@example.org", ("support@example.com",)))).to_dict())
+        assert shown == plan(by_process) == plan(by_explain) == called, path.name
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 @pytest.mark.parametrize("path", MAILS, ids=lambda path: path.stem)
