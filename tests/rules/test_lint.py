@@ -42,6 +42,16 @@ WARNED = [
         "- name: a\n  recipients: [u@other.test]\n  label: x",
         "rule 'a': no mail comes for u@other.test: it is not among the domains; add it there, or remove it here",
     ),
+]
+
+
+@pytest.mark.parametrize(("rules", "warning"), WARNED)
+def test_a_rule_that_is_hardly_meant_so_gets_a_warning(desk, rules, warning):
+    problems = desk.problems(desk.whole(rules))
+    assert warning in [problem.partition(" warning: ")[2] for problem in problems]
+
+
+NOTED = [
     (
         "- name: a\n  when: {subject: x}\n  refuse: No",
         "rule 'a': it refuses on content, so every mail is judged before its 250; that holds up the sender",
@@ -53,10 +63,9 @@ WARNED = [
 ]
 
 
-@pytest.mark.parametrize(("rules", "warning"), WARNED)
-def test_a_rule_that_is_hardly_meant_so_gets_a_warning(desk, rules, warning):
-    problems = desk.problems(desk.whole(rules))
-    assert warning in [problem.partition(" warning: ")[2] for problem in problems]
+@pytest.mark.parametrize(("rules", "note"), NOTED)
+def test_a_refusal_that_waits_for_the_content_is_noted(desk, rules, note):
+    assert note in [problem.partition(" note: ")[2] for problem in desk.problems(desk.whole(rules))]
 
 
 SOUND = [
