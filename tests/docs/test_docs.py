@@ -124,11 +124,11 @@ def start(command: str, folder: Path, background: list) -> None:
 
 
 def matches(expected: str, output: str) -> bool:
-    """Whether the lines shown are what was printed; `...` stands for anything, trailing blanks do not count."""
-    clean = "\n".join(line.rstrip() for line in expected.strip().splitlines())
-    found = "\n".join(line.rstrip() for line in output.strip().splitlines())
-    pattern = ".*".join(re.escape(part) for part in clean.split("..."))
-    return not clean or re.fullmatch(pattern, found, re.DOTALL) is not None
+    """Whether the lines shown are what was printed: `...` stands for anything on a line, a line of it alone for any lines or none."""
+    lines = [line.rstrip() for line in expected.strip().splitlines()]
+    found = "".join(f"{line.rstrip()}\n" for line in output.strip().splitlines())
+    parts = [r"(?:[^\n]*\n)*" if line == "..." else "[^\n]*".join(map(re.escape, line.split("..."))) + "\n" for line in lines]
+    return not lines or re.fullmatch("".join(parts), found) is not None
 
 
 def check_rules(text: str, where: str) -> None:

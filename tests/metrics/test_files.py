@@ -49,3 +49,8 @@ def test_what_is_no_mail_is_an_error_that_says_what_would_be(tmp_path, name, wor
     (tmp_path / "box").write_bytes(b"From ann Mon Jan  1\nSubject: x\n\n")
     with pytest.raises(InboxError, match=words):
         list(read([str(tmp_path / name)]))
+
+
+def test_beside_eml_files_other_files_are_no_mails(folder):
+    (folder / "a.json").write_bytes(b"{}")
+    assert [name.removeprefix(f"{folder}/") for name, _ in read([str(folder)])] == ["a.eml", "b.eml", "deep/c.eml", "empty.eml"]

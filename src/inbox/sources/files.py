@@ -16,7 +16,8 @@ _MBOX = b"From "
 def read(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """(name, octets) of every mail named: `-` is standard input; a folder stands for all mails in it, sorted by name, folders too.
 
-    Hidden files are passed over; of a maildir `new` and `cur` are read. InboxError names what is missing, empty or no single mail.
+    Hidden files are passed over, and where some are named `.eml`, all others too; of a maildir `new` and `cur` are read. InboxError names
+    what is missing, empty or no single mail.
     """
     for path in paths:
         if path == STANDARD_INPUT:
@@ -30,6 +31,7 @@ def _read(path: Path) -> Iterator[tuple[str, bytes]]:
         yield str(path), _octets(path)
         return
     files = sorted(_files(path))
+    files = [file for file in files if file.suffix.lower() == ".eml"] or files
     if not files:
         raise InboxError(f"there is no mail in {path}; name a file, a folder with mails in it, or - for standard input")
     for file in files:
