@@ -13,6 +13,7 @@ import asyncio
 import binascii
 import logging
 import re
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
@@ -289,7 +290,7 @@ class Session(Wire):
             self._note_refusal(body.problem, body.reason, sender=envelope.sender)
             return [body.problem] * len(envelope.recipients)
         self._hear_nothing()
-        began = self.loop.time()
+        began = time.perf_counter()  # the loop's own clock ticks in milliseconds under uvloop
         try:
             mail = Mail(new_id(), envelope, body.content(), self.server.clock())
             answers = await self.server.gate.take(mail)
@@ -298,7 +299,7 @@ class Session(Wire):
             _LOG.exception("a mail was not kept", extra={"ip": self.ip, "sender": envelope.sender})
             self.server.counter.count("inbox_refused_total", reason="internal")
             return [INTERNAL] * len(envelope.recipients)
-        self.server.counter.observe("inbox_accept_seconds", self.loop.time() - began)
+        self.server.counter.observe("inbox_accept_seconds", time.perf_counter() - began)
         for refusal in {reply for reply in answers if reply.code >= 400}:
             _LOG.info("refused", extra={"reason": "gate", "reply": str(refusal), "ip": self.ip, "sender": envelope.sender, "mail": mail.id})
         return answers
