@@ -53,6 +53,7 @@ class Limits(_Table):
     command_line: int = Field(default=2048, ge=512)
     connections: int = Field(default=200, gt=0)
     connections_per_address: int = Field(default=10, gt=0)
+    exempt: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks whose addresses may have more (as Postfix exempts mynetworks)
     errors: int = Field(default=20, gt=0)
     idle: Seconds = 30
     session: Seconds = 600

@@ -50,7 +50,7 @@ def test_a_mail_that_is_cut_before_its_end_is_not_kept(open_door, connect, wait_
 
 
 def test_more_connections_of_one_address_than_allowed_are_refused(open_door, connect, wait_until):
-    door = open_door(limits={"connections_per_address": 2})
+    door = open_door(limits={"connections_per_address": 2, "exempt": ()})
     first, _second = connect(door.port), connect(door.port)
     third = connect(door.port, greeting=False)
     assert third.reply() == "421 4.7.0 Too many connections, try again later"
@@ -301,3 +301,8 @@ def test_all_listeners_of_the_settings_are_open(open_door):
     assert len(door.doors.addresses) >= 3
     assert all(address.port for address in door.doors.addresses)
     assert str(door.doors.addresses[0]) == f"smtp 127.0.0.1:{door.port}"
+
+
+def test_addresses_of_exempt_networks_may_have_more_connections(open_door, connect):
+    door = open_door(limits={"connections_per_address": 2})
+    assert [connect(door.port).ask("NOOP")[:3] for _ in range(5)] == ["250"] * 5

@@ -7,7 +7,7 @@ import contextlib
 import hmac
 import ipaddress
 from collections import Counter as Tally
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from inbox.errors import ConfigError
@@ -45,6 +45,7 @@ class Server:
         self.sessions: dict[Wire, str] = {}
         self._of_address: Tally[str] = Tally()
         self._proxies = _networks(settings.proxy_from)
+        self._exempt = _networks(settings.limits.exempt)
         self._hello = {(tls, auth): self._make_hello(tls=tls, auth=auth) for tls in (False, True) for auth in (False, True)}
         self._ticking: asyncio.Task[None] | None = None
         self._last_left: asyncio.Event | None = None
@@ -80,7 +81,7 @@ class Server:
     def seat(self, session: Wire, ip: str) -> bool:
         """Whether this address may have one more connection. IPv6 addresses count by their /64."""
         address = _counted(ip)
-        if self._of_address[address] >= self.limits.connections_per_address:
+        if self._of_address[address] >= self.limits.connections_per_address and not _within(ip, self._exempt):
             return False
         self._of_address[address] += 1
         self.sessions[session] = address
@@ -98,7 +99,7 @@ class Server:
 
     def believes(self, ip: str) -> bool:
         """Whether a PROXY header of this peer is believed, and needed."""
-        return bool(self._proxies) and any(ipaddress.ip_address(ip) in network for network in self._proxies)
+        return _within(ip, self._proxies)
 
     # what is allowed now
 
@@ -159,6 +160,10 @@ def plain_address(ip: str) -> str:
 
 def _counted(ip: str) -> str:
     return ip if ":" not in ip else str(ipaddress.IPv6Network((ip, 64), strict=False))
+
+
+def _within(ip: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return bool(networks) and any(ipaddress.ip_address(ip) in network for network in networks)
 
 
 def _networks(texts: Iterable[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
