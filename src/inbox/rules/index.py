@@ -134,15 +134,18 @@ def _sources(condition: Condition) -> Iterator[str]:
         for pattern in condition.operation.patterns:
             yield pattern.source
         return
+    form = _FORMS[condition.operator]
     for text in condition.operation.texts:
-        wanted = text if condition.case else text.casefold()
-        found = {
-            "has": literal(wanted),
-            "starts": rf"\A{literal(wanted)}",
-            "ends": rf"{literal(wanted)}\z",
-            "like": glob(wanted),
-        }[condition.operator]
-        yield found if condition.case else f"(?i:{found})"
+        yield form(text) if condition.case else f"(?i:{form(text.casefold())})"
+
+
+_FORMS: Mapping[str, Callable[[str], str]] = {
+    "has": literal,
+    "starts": lambda text: rf"\A{literal(text)}",
+    "ends": lambda text: rf"{literal(text)}\z",
+    "like": glob,
+}
+"""The pattern for the text of each operator."""
 
 
 def _best(keys: Sequence[Key], crowd: Mapping[tuple[tuple[str, str], str], int]) -> Key | None:
