@@ -221,6 +221,19 @@ def test_every_pattern_is_refused_or_quick_on_fifty_thousand_characters(shared):
             assert took < 0.05, text
 
 
+def test_a_pattern_that_hangs_other_engines_is_quick_in_a_rule(shared, given):
+    from inbox.plugins import Plugins
+    from inbox.rules import decide, load
+
+    rules = load(shared / "cases" / "yaml" / "redos.yaml", Plugins(entry_points=False))
+    took = []
+    for subject in ("a" * 50_000, "a" * 50_000 + "!"):
+        began = time.process_time()
+        assert decide(rules, given({"subject": subject}), ["u@local.test"]).decisions[0].matched is (subject[-1] == "a")
+        took.append(time.process_time() - began)
+    assert max(took) < 0.05
+
+
 def _timed(pattern, octets):
     began = time.process_time()
     pattern.found(octets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -200,6 +201,14 @@ def test_the_check_of_a_handler_sees_options_recipients_and_settings(desk):
         "rule 'a': forward is closed by the settings",
     ]
     assert {(problem.line, problem.column) for problem in problems} == {(6, 9)}
+
+
+def test_a_check_that_raises_is_a_mistake_that_names_its_plugin(desk, monkeypatch):
+    broken = replace(desk.plugins.handlers.entries["store"], check=lambda options, recipients, settings: [options["none"]])
+    monkeypatch.setitem(desk.plugins.handlers.entries, "store", broken)
+    assert desk.problems(desk.whole("[]")) == [
+        "rules.yaml:4:11: default: store: its check of the options raised KeyError: 'none'; mend plugin rules-test",
+    ]
 
 
 def test_facts_read_are_those_of_conditions_and_placeholders_and_no_others(desk):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from inbox.model import EMPTY
 from inbox.options import is_template
 from inbox.rules.document import ListNode, MapNode, Node, TextNode, kind, plain
 from inbox.rules.scope import Scope, suggest
@@ -72,6 +73,20 @@ def checked(
         if is_template(option) and name in options
     ]
     return (options, values) if all(sound) else None
+
+
+def run_check(scope: Scope, where: str, extension: Extension, options: Mapping[str, Any], recipients: tuple[str, ...], at: Node) -> None:
+    """Note what the plugin's own check says of checked options; a check that raises is a mistake like any other."""
+    if extension.check is None:
+        return
+    settings = scope.settings.of(extension.name) if scope.settings else EMPTY
+    try:
+        problems = list(extension.check(options, recipients, settings))
+    except Exception as error:
+        problems = [f"its check of the options raised {type(error).__name__}: {error}; mend plugin {extension.plugin}"]
+    for problem in problems:
+        subject = problem if problem.startswith(extension.name) else f"{extension.name}: {problem}"
+        scope.mistakes.at(at, f"{where}: {subject}")
 
 
 def option_name(field: str) -> str:

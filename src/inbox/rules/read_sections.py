@@ -8,7 +8,7 @@ from typing import Any
 
 from inbox.inspect import NamedFact
 from inbox.rules.document import ListNode, MapNode, Node, TextNode, kind
-from inbox.rules.extension_options import checked
+from inbox.rules.extension_options import checked, run_check
 from inbox.rules.operators import LIST_NAME, Entries
 from inbox.rules.ruleset import Expectation, FileTest, Place, Rule
 from inbox.rules.scope import Scope, entries, one_text, suggest, texts
@@ -92,10 +92,7 @@ def _named_fact(scope: Scope, where: str, node: Node) -> NamedFact | None:
     valid = checked(scope, where, extension, given, name)
     if valid is None:
         return None
-    if extension.check is not None:
-        settings = scope.settings.of(extension.name) if scope.settings else {}
-        for problem in extension.check(valid[0], (), settings):
-            scope.mistakes.at(name, f"{where}: {problem}")
+    run_check(scope, where, extension, valid[0], (), name)
     return NamedFact(extension, part, valid[0])
 
 

@@ -9,7 +9,7 @@ from inbox.model import EMPTY
 from inbox.options import is_jinja, is_template, seconds
 from inbox.rules import placeholders
 from inbox.rules.document import ListNode, MapNode, Node, TextNode, kind
-from inbox.rules.extension_options import checked, option_name
+from inbox.rules.extension_options import checked, option_name, run_check
 from inbox.rules.ruleset import Place, StepPlan
 from inbox.rules.scope import Scope, suggest
 from inbox.rules.words import ON_ERROR, STEP_WORDS
@@ -57,17 +57,9 @@ def _make(
     if found is None:
         return None
     options, nodes = found
-    if handler.check is not None:
-        settings = scope.settings.of(handler.name) if scope.settings else EMPTY
-        for problem in handler.check(options, recipients, settings):
-            scope.mistakes.at(name, f"{where}: {_subject(handler.name, problem)}")
+    run_check(scope, where, handler, options, recipients, name)
     compiled = _compile(scope, where, handler, options, nodes, name, captures)
     return StepPlan(handler.name, compiled, place=Place(name.line, name.column), **control)
-
-
-def _subject(handler: str, problem: str) -> str:
-    """A problem that says of whom it speaks needs no name before it."""
-    return problem if problem.startswith(handler) else f"{handler}: {problem}"
 
 
 def _takes_nothing(handler: Extension) -> bool:
@@ -131,11 +123,10 @@ def _text(scope: Scope, where: str, what: str, text: str, node: Node, captures: 
         scope.mistakes.at(node, f"{where}: {what}: {error}")
         return text
     for name in placeholders.names(found):
-        if name not in captures and name not in scope.values and (problem := scope.fact_problem(name)):
+        if name not in captures and name not in scope.values and scope.fact_problem(name):
             close = suggest(name, {*captures, *scope.values, *scope.all_facts()})
             known = close if "mean" in close else ""
             scope.mistakes.at(node, f"{where}: {what}: {{{name}}} is no capture of this rule, no set value and no fact{known}")
-            del problem
     return found
 
 
