@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbox.assemble import open_inbox, remember
-from inbox.errors import InboxError, RulesError
+from inbox.errors import ConfigError, InboxError, RulesError
 from inbox.metrics import Metrics, render
 from inbox.model import Reply
 from inbox.reception import Judge, Reception
@@ -135,6 +135,15 @@ class Daemon:
         self.supervisor.reload()
         _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})
 
+    def hangup(self) -> None:
+        """SIGHUP: the rules and the certificate are read anew."""
+        self.reload()
+        try:
+            if self.doors:
+                self.doors.reload_tls()
+        except ConfigError as error:
+            _LOG.error("certificate not loaded; the old one stays in force", extra={"problem": str(error)})
+
     # what health answers
 
     def ready(self) -> tuple[bool, str]:
@@ -144,8 +153,10 @@ class Daemon:
     def metrics_text(self) -> str:
         """Prometheus text: what is counted in the store and in this process, and gauges of this moment."""
         self.store.add_counts(self.metrics.drain())
-        stats = self.store.stats(datetime.now(UTC))
-        return render(self.store.counts(), stats.gauges())
+        gauges = self.store.stats(datetime.now(UTC)).gauges()
+        if self.doors:
+            gauges.append(("inbox_connections", {}, self.doors.connections))
+        return render(self.store.counts(), gauges)
 
 
 def _stamps(files: tuple[Path, ...]) -> tuple[Any, ...]:
@@ -169,7 +180,7 @@ def serve(settings: Settings, started: Callable[[Daemon], None] | None = None) -
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, daemon.reload))
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, daemon.hangup))
         await daemon.run(stop, started)
 
     _run(main)
