@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def parse(raw: bytes | bytearray | memoryview, limits: Limits | None = None) -> Message:
     """The model of one mail, from its octets as received (CRLF or LF line ends). Never raises; nothing is read before it is asked for."""
-    from inbox.parsing.limits import DEFAULT
-    from inbox.parsing.message import Message
+    from inbox.parsing.limits import DEFAULT  # noqa: PLC0415 (importing the package costs nothing)
+    from inbox.parsing.message import Message  # noqa: PLC0415 (as above)
 
     return Message(bytes(raw), limits or DEFAULT)

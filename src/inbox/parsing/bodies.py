@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing.charsets import decode
 from inbox.parsing.defects import Defects
-from inbox.parsing.html_text import html_to_text
 from inbox.parsing.limits import Limits
 from inbox.parsing.structure import Part
 
@@ -44,7 +43,7 @@ def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
         if part.media.value == "text/plain":
             texts.append(text)
         elif alternative(part) not in said:
-            texts.append(html_to_text(text))
+            texts.append(_of_html(text))
     htmls = [text for part, text in leaves if part.media.value == "text/html"]
     whole = [text for text in texts if text.strip()] or texts[:1]
     return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None)
@@ -68,6 +67,12 @@ def decode_text_part(part: Part, limits: Limits, defects: Defects) -> str:
         defects.add("nul", part.where)
         text = text.replace("\0", "\ufffd")
     return text
+
+
+def _of_html(text: str) -> str:
+    from inbox.parsing.html_text import html_to_text  # noqa: PLC0415 (most mail has a plain text)
+
+    return html_to_text(text)
 
 
 def alternative(part: Part) -> Part | None:

@@ -105,8 +105,9 @@ def _join(sections: list[tuple[int, bool, str]]) -> str:
     charset = None
     octets = b""
     for n, (_, encoded, value) in enumerate(sections):
+        text = value
         if n == 0 and encoded and value.count("'") >= 2:
-            charset, _, value = value.split("'", 2)
-        part = value.encode("latin-1")
+            charset, _, text = value.split("'", 2)  # charset'language'value (RFC 2231 section 4)
+        part = text.encode("latin-1")
         octets += _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), part) if encoded else part
     return decode(octets, charset or None).text

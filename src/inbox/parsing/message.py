@@ -20,7 +20,7 @@ from inbox.parsing.identifiers import read_id, read_ids, thread_key
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
 from inbox.parsing.mailing_list import MailingList, read_list
-from inbox.parsing.reply import ReplyText, split_reply
+from inbox.parsing.reply import ReplyText
 from inbox.parsing.reports import Bounce, Complaint, read_bounce, read_complaint
 from inbox.parsing.structure import Part, read_structure
 
@@ -137,7 +137,11 @@ class Message:
     @lazy
     def reply(self) -> ReplyText:
         """What the sender newly wrote, what is quoted, and the signature."""
-        return split_reply(self.text, self.limits) if self.text is not None else ReplyText(None)
+        if self.text is None:
+            return ReplyText(None)
+        from inbox.parsing.quoting import split_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
+
+        return split_reply(self.text, self.limits)
 
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
@@ -201,7 +205,7 @@ class Message:
 
     def to_dict(self, envelope: Envelope | None = None) -> dict[str, Json]:
         """The mail as JSON: every key is there, absent is None."""
-        from inbox.parsing.printing import message_dict
+        from inbox.parsing.printing import message_dict  # noqa: PLC0415 (who only reads fields does not need it)
 
         return message_dict(self, envelope)
 
@@ -254,7 +258,7 @@ class Message:
         return tuple(addresses)
 
     def _date(self, found: Defects) -> datetime | None:
-        from inbox.parsing.dates import read_date
+        from inbox.parsing.dates import read_date  # noqa: PLC0415 (rules seldom ask for it)
 
         for value in self.header("date")[:1]:
             date = read_date(value)
@@ -284,7 +288,7 @@ def _suspicious(name: str, addresses: Addresses, found: Defects) -> None:
     """Names and domains that are made to be mistaken for others."""
     for address in addresses:
         if "xn--" in address.domain:
-            from inbox.parsing.domains import mixes_scripts, readable_domain
+            from inbox.parsing.domains import mixes_scripts, readable_domain  # noqa: PLC0415 (most mail has no such domain)
 
             if mixes_scripts(address.domain):
                 found.add("mixed-script", name, f"{address.domain} ({readable_domain(address.domain)})")

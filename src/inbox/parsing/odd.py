@@ -18,10 +18,11 @@ def parse_odd(member: str) -> tuple[str, str] | None:
         return None
     try:
         found = parse(member)
-    except Exception:
+        address = getattr(found, "address", None)
+        name = found.display_name or "" if address else ""
+    except Exception:  # a parser of others, on hostile text: whatever it raises, it is no address
         return None
-    address = getattr(found, "address", None)
-    return (found.display_name or "", address) if address else None
+    return (name, address) if address else None
 
 
 @cache
@@ -33,8 +34,8 @@ def _flanker() -> Callable[[str], Any] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from flanker.addresslib import address
-    except Exception:
+            from flanker.addresslib import address  # noqa: PLC0415 (0.25 s and 31 MB: only when it is needed)
+    except Exception:  # an old package on a new Python can fail in any way; plain addresses work without it
         return None
     parse: Callable[[str], Any] = address.parse
     return parse

@@ -15,33 +15,10 @@ if TYPE_CHECKING:
 _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 _GROUPS = re.compile(rb"\n[ \t]*\r?\n")
 _FOLDS = re.compile(rb"\r?\n[ \t]+")
-_STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _MOST_OCTETS = 1 << 20
 _MOST_RECIPIENTS = 1000
 _MOST_DIAGNOSTIC = 1000
 _DELIVERED = ("delivered", "relayed", "expanded")
-
-_BY_STATUS = {
-    "1.0": "no-mailbox", "1.1": "no-mailbox", "1.2": "no-mailbox", "1.3": "no-mailbox", "1.6": "no-mailbox", "1.10": "no-mailbox",
-    "2.1": "no-mailbox", "2.2": "mailbox-full", "2.3": "too-large", "3.4": "too-large", "4.7": "expired",
-    "6.0": "content", "6.1": "content", "6.3": "content", "7.7": "content",
-}  # fmt: skip
-_BY_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (reason, re.compile(pattern, re.IGNORECASE))
-    for reason, pattern in (
-        ("suppressed", r"suppression list|suppressed"),
-        ("unsubscribed", r"unsubscribed|opted out"),
-        ("mailbox-full", r"quota|mailbox (?:is )?full|over ?limit|insufficient (?:disk|storage)|mailfolder is full"),
-        ("no-mailbox", (r"(?:user|recipient|mailbox|address|account)\s.{0,60}?(?:unknown|not found|does ?n.t exist|does not exist|disabled|inactive)"
-         r"|(?:unknown|invalid|no such|nonexistent) (?:user|recipient|mailbox|address|person|local part)|no mailbox here|user unknown"
-         r"|mailbox unavailable|host (?:or domain name )?not found|domain not found|bad destination")),
-        ("too-large", r"too (?:large|big)|message size|size limit|exceeds .{0,30}size"),
-        ("attachment", r"attachment|executable|file type|virus|infected|malware"),
-        ("expired", r"expired|too old|queue time|retry (?:time|timeout) (?:not reached|exceeded)|could not be delivered (?:for|within) \d"),
-        ("content", r"spam|content (?:rejected|filter)|message (?:content )?rejected|blacklist|blocklist|blocked|policy"),
-    )
-)  # fmt: skip
-_TRANSIENT = ("mailbox-full", "too-large", "expired", "content", "attachment", "unsubscribed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +104,19 @@ def _groups(part: Part) -> Iterator[dict[str, list[str]]]:
 
 
 def _recipient(group: dict[str, list[str]]) -> BounceRecipient | None:
-    address = next(
-        (found for name in ("final-recipient", "original-recipient") for value in group.get(name, ()) if (found := _address(value))), None
-    )
+    from inbox.parsing.bounce_reasons import reason_of, status_of  # noqa: PLC0415 (their patterns: only for reports)
+
+    named = [value for name in ("final-recipient", "original-recipient") for value in group.get(name, ())]
+    address = next((found for value in named if (found := _address(value))), None)
     if not address:
         return None
     action = _word(group, "action")
     diagnostic = (group.get("diagnostic-code") or [""])[0].partition(";")[2].strip()[:_MOST_DIAGNOSTIC] or None
-    status = _STATUS.search((group.get("status") or [""])[0])
+    status = status_of((group.get("status") or [""])[0])
     if action in _DELIVERED:
-        return BounceRecipient(address, action, status[0] if status else None, None, None, diagnostic)
-    reason = _reason(status, diagnostic)
-    return BounceRecipient(address, action, status[0] if status else None, reason, _permanent(reason, status, action), diagnostic)
+        return BounceRecipient(address, action, status, None, None, diagnostic)
+    reason, permanent = reason_of(action, status, diagnostic)
+    return BounceRecipient(address, action, status, reason, permanent, diagnostic)
 
 
 def _word(group: dict[str, list[str]], name: str) -> str | None:
@@ -150,25 +128,3 @@ def _address(value: str) -> str | None:
     """`rfc822; user@example.org` -> `user@example.org`; None for what is no address."""
     found = value.rpartition(";")[2].strip().strip("<>").strip()
     return found if "@" in found and " " not in found and len(found) <= 320 else None
-
-
-def _reason(status: re.Match[str] | None, diagnostic: str | None) -> str:
-    """By the most telling status of the two, else by the server's words."""
-    for found in (status, _STATUS.search(diagnostic or "")):
-        if found and (reason := _BY_STATUS.get(f"{found[2]}.{found[3]}")) and f"{found[2]}.{found[3]}" != "1.0":
-            return reason
-    for reason, words in _BY_WORDS:
-        if diagnostic and words.search(diagnostic):
-            return reason
-    if status and f"{status[2]}.{status[3]}" == "1.0":
-        return "no-mailbox"
-    return "other" if status or diagnostic else "unknown"
-
-
-def _permanent(reason: str, status: re.Match[str] | None, action: str | None) -> bool | None:
-    """SES's reading: a full mailbox, a refused content or a late mail says nothing about the address."""
-    if reason in _TRANSIENT:
-        return False
-    if status:
-        return status[1] == "5"
-    return {"failed": True, "delayed": False}.get(action or "")
