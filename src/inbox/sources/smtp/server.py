@@ -38,7 +38,7 @@ class Server:
         self.gate, self.counter, self.hold, self.clock = gate, counter, hold, clock
         self.spool = settings.dir / "spool"
         self.mend = settings.limits.line_endings == "normalize"
-        self.postmaster = f"postmaster@{settings.hostname}"
+        self.postmaster = "postmaster"  # the rules say whether we are somebody's (RFC 5321 section 4.5.1)
         self.greeting = replies.plain(f"220 {settings.hostname} ESMTP")
         self.tls = load_context(settings.tls)
         self.draining = False
