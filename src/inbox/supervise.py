@@ -45,7 +45,7 @@ class _Child:
         self.slot = Slot(self.path)
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
-        self.start_at = 0.0
+        self.not_before = 0.0
         self.wait = _FIRST_WAIT
         self.hung = False
 
@@ -68,7 +68,7 @@ class _Child:
     def put_off(self) -> None:
         """When it is started again: at once, or later and later if it keeps dying young."""
         self.wait = _FIRST_WAIT if time.monotonic() - self.started > _LIVED else min(self.wait * 2, _LONGEST_WAIT)
-        self.start_at = time.monotonic() + self.wait
+        self.not_before = time.monotonic() + self.wait
         self.process = None
 
     def signal(self, number: int) -> None:
@@ -102,7 +102,7 @@ class Supervisor:
                     await self._look_after(child)
                 except (InboxError, OSError) as error:  # a full disk, no more processes: tried again at the next look
                     _LOG.error("a worker cannot be looked after", extra={"worker": child.name, "why": str(error)})
-                    child.start_at = time.monotonic() + 1
+                    child.not_before = time.monotonic() + 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _LOOK)
 
@@ -136,11 +136,10 @@ class Supervisor:
         return [child.process.pid for child in self._children if child.process is not None and child.process.poll() is None]
 
     async def _look_after(self, child: _Child) -> None:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or time.monotonic() < child.not_before:
             return
         if child.process is None:
-            if time.monotonic() >= child.start_at:
-                child.start(self._settings, self._environment, self._lock)
+            child.start(self._settings, self._environment, self._lock)
         elif (code := child.process.poll()) is not None:
             await asyncio.to_thread(self._bury, child, code)
             child.put_off()

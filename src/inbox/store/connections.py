@@ -78,6 +78,7 @@ class Connections:
         self.path, self.read_only = path, read_only
         self._idle: dict[bool, deque[sqlite3.Connection]] = {True: deque(), False: deque()}
         self._mine = threading.local()
+        self._watchers: list[sqlite3.Connection] = []
         self._closed = False
         self._file = _identity(path)
 
@@ -126,10 +127,12 @@ class Connections:
             watcher = getattr(self._mine, "watcher", None)
             if watcher is None:
                 watcher = self._mine.watcher = connect(self.path, read_only=self.read_only)
+                self._watchers.append(watcher)
             try:
                 number: int = watcher.execute("pragma data_version").fetchone()[0]
             except sqlite3.Error:
                 self._mine.watcher = None
+                self._watchers.remove(watcher)
                 _close(watcher)
                 raise
         return number
@@ -187,6 +190,8 @@ class Connections:
     def close(self) -> None:
         self._closed = True
         self.forget()
+        while self._watchers:
+            _close(self._watchers.pop())
 
     def _check_file(self) -> None:
         """A database that was moved away or replaced would take mail that nobody finds again."""

@@ -41,7 +41,8 @@ class SqliteStore(Arrivals, Work, Archive, Operations, Records):
         if role not in self._roles:
             owned = Role(self.folder, role, patience)
             try:
-                self._check(thorough=owned.unclean)
+                if not self._roles:
+                    self._check(thorough=owned.unclean)
             except StoreError:
                 os.close(owned.descriptor)  # not emptied: the next start checks again
                 raise

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("inbox.worker")
 _IDLE_LOOK, _IDLE_SPAN = 0.02, 1.0
 _LONG_ROUND = 1.0
-_COUNTED = {"deferred": "inbox_deferred_total", "dead": "inbox_dead_total"}
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 10.0  # seconds between attempts to write down what was done
 _FORKED = 70  # exit status of a child that a handler forked and let come back
 
 
@@ -45,6 +45,7 @@ class _Hand:
     states: dict[int, OutcomeState]
     outcomes: list[Outcome] = field(default_factory=list)
     tried: set[int] = field(default_factory=set)
+    instead: dict[int, Ended] = field(default_factory=dict)
     words: tuple[str | None, str, str | None] | None = None  # subject, addresses, text: for the index
 
     @property
@@ -52,17 +53,24 @@ class _Hand:
         return self.claim.mail
 
     def turn(self) -> tuple[list[Step], tuple[Step, ...]]:
-        """Steps that are to be tried in this round, and steps to be marked as skipped."""
+        """Steps that are to be tried in this round, and steps to be marked as skipped. New ones come before those that did not end well."""
         run, skip = ready(self.plan, self.states)
-        return [step for step in run if step.n not in self.tried and step.n not in self.claim.later], skip
+        now = [step for step in run if step.n not in self.tried and step.n not in self.claim.later]
+        return sorted(now, key=lambda step: self.claim.attempts.get(step.n, 0) > 0), skip
 
     def note(self, ended: Ended) -> None:
         self.outcomes.append(ended.outcome)
         self.states[ended.outcome.n] = ended.outcome.state
 
-    def forget(self, steps: set[int], refused: Outcome) -> None:
-        """Steps that were tried in vain, behind one whose outcome was refused by the store."""
-        self.outcomes = [outcome for outcome in self.outcomes if outcome.n not in steps and outcome is not refused]
+    def replace(self, refused: Ended, failed: Ended) -> None:
+        """The store refused the row of a step: it has failed instead."""
+        self.outcomes = [outcome for outcome in self.outcomes if outcome is not refused.outcome]
+        self.instead[refused.outcome.n] = failed
+        self.note(failed)
+
+    def forget(self, steps: set[int]) -> None:
+        """Steps that were tried in vain, behind one that failed when it was written."""
+        self.outcomes = [outcome for outcome in self.outcomes if outcome.n not in steps]
         self.states = {n: state for n, state in self.states.items() if n not in steps}
         self.tried -= steps
 
@@ -219,29 +227,25 @@ class Worker:
 
     def _settle_all(self, hand: _Hand, steps: list[Ended]) -> MailState | None:
         """Write what a calm mail came to; None when a row was refused: what follows that step is tried anew, step by step."""
-        for ended in steps:
+        for number, ended in enumerate(steps, 1):
             if not self._settle(hand, ended):
-                hand.forget({one.outcome.n for one in steps[steps.index(ended) + 1 :]}, ended.outcome)
+                hand.forget({one.outcome.n for one in steps[number:]})
                 return None
         return self._store.finish(hand.mail, hand.plan)
 
     def _settle(self, hand: _Hand, ended: Ended) -> bool:
         """Write one outcome; False when its row was refused and the step has failed instead."""
-        try:
-            self._store.settled(hand.mail, ended.outcome, ended.row, ended.due_at)
-        except Failed as error:
-            failed = self._failed(hand, ended.outcome, error)
-            self._store.settled(hand.mail, failed.outcome, None, failed.due_at)
-            hand.note(failed)
-            self._count(hand, failed.outcome)
-            return False
-        self._count(hand, ended.outcome)
-        return True
-
-    def _count(self, hand: _Hand, outcome: Outcome) -> None:
-        if self._box.counter and (name := _COUNTED.get(outcome.state)):
-            handler = next(step.handler for step in hand.plan.steps if step.n == outcome.n)
-            self._box.counter.count(name, handler=handler)
+        n = ended.outcome.n
+        if n not in hand.instead:
+            try:
+                self._store.settled(hand.mail, ended.outcome, ended.row, ended.due_at)
+            except Failed as error:
+                hand.replace(ended, self._failed(hand, ended.outcome, error))
+            else:
+                return True
+        failed = hand.instead[n]
+        self._store.settled(hand.mail, failed.outcome, None, failed.due_at)
+        return False
 
     def _failed(self, hand: _Hand, outcome: Outcome, error: Failed) -> Ended:
         """The outcome of a step whose row cannot be written."""
@@ -257,22 +261,38 @@ class Worker:
         state: MailState | None = None
         while state is None:
             ended = self._next(hand)
-            with self._store.transaction():
-                for one in ended:
-                    if self._settle(hand, one):
-                        hand.note(one)
-                if not ended or self._stop() or not any(hand.turn()):
-                    state = self._store.finish(hand.mail, hand.plan)
+            for one in ended:
+                hand.note(one)
+            state = self._insist(hand, ended)
         self._tell(hand, state)
+
+    def _insist(self, hand: _Hand, ended: list[Ended]) -> MailState | None:
+        """Write down what was done, again and again while the store fails: to forget it would be to do it again."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return self._write(hand, ended)
+            except StoreError as error:
+                if self._stop():
+                    raise
+                _LOG.error("what was done cannot be written down; trying again", extra={"mail": hand.mail.id, "why": str(error)})
+                time.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _write(self, hand: _Hand, ended: list[Ended]) -> MailState | None:
+        """Outcomes in one transaction; with the last of them the state of the mail, which is returned."""
+        with self._store.transaction():
+            for one in ended:
+                self._settle(hand, one)
+            if not ended or self._stop() or not any(hand.turn()):
+                return self._store.finish(hand.mail, hand.plan)
+        return None
 
     def _tell(self, hand: _Hand, state: MailState | None) -> None:
         """Tell the observers of a mail that is settled."""
         if state != "settled":
             return
         mail = hand.mail
-        if self._box.counter:
-            self._box.counter.count("inbox_settled_total")
-            self._box.counter.observe("inbox_settle_seconds", (datetime.now(UTC) - mail.received_at).total_seconds())
         whole = not hand.claim.plan
         receipt = Receipt(mail, hand.plan, tuple(hand.outcomes), hand.plan.reply, state) if whole else self._store.receipt(mail.id)
         with self._slot.holding(mail.id, 0, self._work.step_timeout):
