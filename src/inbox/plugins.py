@@ -70,7 +70,13 @@ class Extension:
     @cached_property
     def options(self) -> type[BaseModel]:
         """The options as a pydantic model: validates them and gives their JSON Schema."""
-        return _options_model(self.name, self.function)
+        try:
+            return _options_model(self.name, self.function)
+        except Exception as error:
+            why = str(error).partition("\n")[0]
+            raise PluginError(
+                f"plugin {self.plugin!r}: options of {self.name!r} cannot be checked: {why}; use types that YAML has"
+            ) from None
 
     @cached_property
     def secrets(self) -> frozenset[str]:
@@ -123,6 +129,12 @@ def _check_signature(kind: str, name: str, function: Callable[..., Any], known: 
             raise PluginError(f"{kind} {name!r}: option {parameter.name!r} has no annotation; write {parameter.name}: str, for example")
     if not inspect.getdoc(function):
         raise PluginError(f"{kind} {name!r} has no docstring; its first line is the help that users see")
+    try:
+        _option_hints(function)
+    except Exception as error:
+        raise PluginError(
+            f"{kind} {name!r}: an annotation cannot be read: {error}; options need names that are imported at run time"
+        ) from None
     return tuple(wants)
 
 
@@ -176,12 +188,18 @@ class Plugins:
         for name in BUILTINS:
             self._manager.register(importlib.import_module(name), name)
         for module in modules:
-            self._manager.register(module, getattr(module, "__name__", None))
+            self._add(module, getattr(module, "__name__", None))
         if entry_points:
             self._load_entry_points()
         for path in _files(folder):
-            self._manager.register(_import_file(path), path.stem)
+            self._add(_import_file(path), path.stem)
         self._register_all()
+
+    def _add(self, plugin: object, name: str | None) -> None:
+        try:
+            self._manager.register(plugin, name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(" ".join(str(error).split())) from None
 
     def _load_entry_points(self) -> None:
         try:

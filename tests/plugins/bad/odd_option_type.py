@@ -1,0 +1,12 @@
+import socket
+
+from inbox import hookimpl
+
+
+@hookimpl
+def register_handlers(register):
+    register("slack", slack)
+
+
+def slack(mail, *, channel: socket.socket):
+    """Post."""

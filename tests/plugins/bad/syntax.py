@@ -1,0 +1,3 @@
+from inbox import hookimpl
+
+def broken(:
