@@ -61,3 +61,11 @@ def test_quarantine_holds_the_mail_and_says_why(inbox_for, rule):
 def test_discard_names_its_reason(one_step):
     outcome = one_step({"discard": {"reason": "newsletter"}})
     assert (outcome.state, outcome.detail) == ("done", "discarded: newsletter")
+
+
+@pytest.mark.parametrize(
+    "options", [{"table": "inbox_mails"}, {"table": "SQLITE_x"}, {"values": {"mail_id": "x"}}, {"values": {"Step": "x"}}]
+)
+def test_what_belongs_to_the_store_is_refused_at_load(inbox_for, rule, options):
+    with pytest.raises(RulesError, match="the store"):
+        inbox_for(rule({"store": options}))

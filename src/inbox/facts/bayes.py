@@ -69,7 +69,8 @@ def classify(model: bytes, message: Message) -> tuple[str | None, float]:
     """The likeliest label and its probability (0.5: cannot say); (None, 0.0) for a model without examples. ValueError: not a model."""
     learned = _read(model)
     cells = sorted(_cells(message))
-    scores = [(_score(learned, label, cells), label) for label in sorted(learned.mails) if learned.mails[label]]
+    totals = [sum(found) for found in zip(*(map(counts.__getitem__, cells) for counts in learned.counts.values()), strict=True)]
+    scores = [(_score(learned, label, cells, totals), label) for label in sorted(learned.mails) if learned.mails[label]]
     if not scores:
         return None, 0.0
     best, label = max(scores, key=lambda found: found[0])
@@ -104,9 +105,9 @@ def _tokens(message: Message) -> Iterator[str]:
     yield f"list:{message.list.id}" if message.list else "no list"
 
 
-def _score(model: _Model, label: str, cells: Iterable[int]) -> float:
+def _score(model: _Model, label: str, cells: list[int], totals: list[int]) -> float:
     """Robinson and Fisher: 0.5 when nothing is known, near 1 when the tokens belong to the label."""
-    found = [_share(model, label, cell) for cell in cells]
+    found = _shares(model, label, cells, totals)
     telling = sorted((p for p in found if abs(p - 0.5) >= _LEAST), key=lambda p: -abs(p - 0.5))[:_TELLING]
     if not telling:
         return 0.5
@@ -115,15 +116,18 @@ def _score(model: _Model, label: str, cells: Iterable[int]) -> float:
     return (1 + against - for_it) / 2
 
 
-def _share(model: _Model, label: str, cell: int) -> float:
-    """How far a token speaks for a label: its rate there against its rate elsewhere, drawn to 0.5 while it is rare."""
-    here = model.counts[label][cell]
-    rest = sum(counts[cell] for name, counts in model.counts.items() if name != label)
-    others = sum(mails for name, mails in model.mails.items() if name != label)
-    rate_here = here / model.mails[label]
-    rate_rest = rest / others if others else 0.0
-    share = rate_here / (rate_here + rate_rest) if here or rest else _UNKNOWN
-    return (_STRENGTH * _UNKNOWN + (here + rest) * share) / (_STRENGTH + here + rest)
+def _shares(model: _Model, label: str, cells: list[int], totals: list[int]) -> Iterator[float]:
+    """How far each token speaks for a label: its rate there against its rate elsewhere, drawn to 0.5 while it is rare.
+
+    `totals`: the counts of the cells under all labels together. Tokens that were never seen say nothing and are left out.
+    """
+    counts, mails = model.counts[label], model.mails[label]
+    others = sum(model.mails.values()) - mails
+    for cell, total in zip(cells, totals, strict=True):
+        if total:
+            here = counts[cell] / mails
+            rest = (total - counts[cell]) / others if others else 0.0
+            yield (_STRENGTH * _UNKNOWN + total * here / (here + rest)) / (_STRENGTH + total)
 
 
 def _chi2(value: float, freedom: int) -> float:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from inbox.errors import Deferred
 
 if TYPE_CHECKING:
-    from inbox.model import Mail, Step
     from inbox import Message
+    from inbox.model import Mail, Step
 
 _OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

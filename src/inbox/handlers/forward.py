@@ -11,8 +11,8 @@ from inbox.send import headers as guard
 from inbox.send.compose import on_top
 
 if TYPE_CHECKING:
-    from inbox.model import Mail, Step
     from inbox import Message
+    from inbox.model import Mail, Step
     from inbox.ports import Outbox
 
 MOST_HOPS, MOST_LOOPS = 50, 10

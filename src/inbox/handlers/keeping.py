@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from inbox.model import Done, Row, isoformat
 
 if TYPE_CHECKING:
-    from inbox.model import Json, Mail, Step
     from inbox import Message
+    from inbox.model import Json, Mail, Step
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
@@ -37,10 +37,17 @@ def _usual(mail: Mail, message: Message, step: Step) -> dict[str, Json]:
 
 
 def check_store(options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
-    """Problems of the options: names that no table or column can have."""
-    for kind, name in [("table", options.get("table", "mails")), *(("column", name) for name in options.get("values") or ())]:
+    """Problems of the options: names that no table or column can have, or that the store needs itself."""
+    table = options.get("table", "mails")
+    columns = tuple(options.get("values") or ())
+    for kind, name in [("table", table), *(("column", name) for name in columns)]:
         if not _NAME.fullmatch(name):
             yield f"{kind} {name!r}: a name is made of letters, digits and _, begins with a letter and has at most 63 characters"
+    if table.lower().startswith(("inbox_", "sqlite_")):
+        yield f"table {table!r}: names that begin with inbox_ or sqlite_ are the store's own"
+    for name in columns:
+        if name.lower() in ("mail_id", "step"):
+            yield f"column {name!r} is filled by the store itself; choose another name"
 
 
 def quarantine(*, reason: str = "held by a rule") -> Done:

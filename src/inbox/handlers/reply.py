@@ -14,8 +14,8 @@ from inbox.send import headers as guard
 from inbox.send.compose import Draft, compose
 
 if TYPE_CHECKING:
-    from inbox.model import Mail, Step
     from inbox import Message
+    from inbox.model import Mail, Step
     from inbox.ports import Facts, Memory, Outbox
 
 _WEEK = 7 * 86_400
@@ -39,9 +39,13 @@ def reply(
 ) -> str:
     """Answer the envelope sender, once a week at most, and never a list, a bounce or another program (RFC 3834).
 
-    template: file with the text, in Jinja (docs/rules.md); or text: the text itself. html: an HTML version beside it, in Jinja. subject: by
-    default `Re: ` and theirs. from: author of the reply, by default the address that the mail came to. every: how long a sender is not
-    answered again by this rule, 7d by default, counted from the last mail.
+    template: file with the text; or text: the text itself. html: an HTML version beside it. subject: by default `Re: ` and theirs. from: author
+    of the reply, by default the address that the mail came to. every: how long a sender is not answered again by this rule, 7d by default,
+    counted from the last mail.
+
+    Texts are templates in a small part of Jinja's language: `{{ subject }}`, `{{ from.name or 'you' }}`, `{{ header['X-Order'] }}`, captures and
+    set values by their names, `{% if %}`, `{% for %}`, `{% set %}`, filters such as `upper`, `replace`, `join`, `truncate(80)`, and `quote` for
+    `{{ text|quote }}`. Nothing else can be called, and a template that takes longer than 250 ms or makes megabytes is stopped.
     """
     asked = message.may_reply(mail.envelope)
     if not asked.ok or mail.envelope.sender is None:

@@ -5,7 +5,7 @@ those of rules.yaml: `{{ subject }}`, `{{ from.name }}`, `{{ header['List-Id'] }
 exist is an error. There are no attributes, methods, calls, macros, includes or imports: whatever is not listed is refused when the rules are
 loaded. Values of a mail go in as text and are never rendered again.
 
-Limits (docs/security.md): 250 ms of processor time, checked at each turn of a loop, each filter and each operation; 1 MiB of result, and
+Limits: 250 ms of processor time, checked at each turn of a loop, each filter and each operation; 1 MiB of result, and
 4 MiB of all texts made on the way, checked before they are made.
 """
 
@@ -158,7 +158,7 @@ def _check(tree: nodes.Template) -> None:
     for node in _walk(tree):
         line = f"line {node.lineno}: "
         if not isinstance(node, _NODES):
-            raise SecurityError(f"{line}{type(node).__name__.lower()} is not for templates of mail; docs/rules.md lists what there is")
+            raise SecurityError(f"{line}{type(node).__name__.lower()} is not for templates of mail; there are {{{{ }}}}, if, for and set")
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise SecurityError(f"{line}there is no filter {node.name!r}; there are {', '.join(sorted(FILTERS))}")
         if isinstance(node, nodes.Test) and node.name not in _TESTS:

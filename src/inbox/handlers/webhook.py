@@ -1,4 +1,4 @@
-"""The handler webhook: tell a program by HTTP. How targets are guarded stands in `inbox.send.http`, the contract in docs/webhooks.md."""
+"""The handler webhook: tell a program by HTTP. How targets are guarded stands in `inbox.send.http`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from inbox.options import Seconds, Secret
 from inbox.send.headers import check_name, clean
 
 if TYPE_CHECKING:
-    from inbox.model import Mail, Step
     from inbox import Message
+    from inbox.model import Mail, Step
     from inbox.send.http import Target
 
 _RESERVED = frozenset(
