@@ -5,15 +5,39 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import FIXTURES
 
+from conftest import FIXTURES
 from inbox.parsing import parse
 
 MAILS = sorted((FIXTURES / "mail").glob("*.eml"))
-KEYS = (
-    "size sha256 headers from sender reply_to to cc bcc subject date message_id in_reply_to references thread text html reply attachments "
-    "calendar list automatic may_reply bounce complaint defects"
-).split()
+KEYS = [
+    "size",
+    "sha256",
+    "headers",
+    "from",
+    "sender",
+    "reply_to",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "date",
+    "message_id",
+    "in_reply_to",
+    "references",
+    "thread",
+    "text",
+    "html",
+    "reply",
+    "attachments",
+    "calendar",
+    "list",
+    "automatic",
+    "may_reply",
+    "bounce",
+    "complaint",
+    "defects",
+]
 
 
 @pytest.mark.parametrize("path", MAILS, ids=lambda path: path.stem)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SHARED
 
+from conftest import SHARED
 from inbox.model import Envelope
 from inbox.parsing import parse
 from inbox.parsing.message import Message

@@ -20,23 +20,15 @@ _RULE = re.compile(r"\s*_{10,}\s*")
 
 def split_reply(text: str, limits: Limits) -> ReplyText:
     """Parts of a text with LF line ends. Only its beginning is searched (`limits.reply`); the rest belongs to what it ends with."""
-    looked, beyond = text[: limits.reply], text[limits.reply :]
-    lines = looked.split("\n")
-    if len(lines) > limits.reply_lines:
-        beyond = "\n".join([*lines[limits.reply_lines :], ""])[:-1] + beyond
-        lines = lines[: limits.reply_lines]
+    every = text.split("\n")
+    lines = every[: min(text.count("\n", 0, limits.reply) + 1, limits.reply_lines)]
     kept, quoted, open_quote = _separate(lines)
-    (quoted if open_quote else kept).append(beyond)
+    (quoted if open_quote else kept).extend(every[len(lines) :])
     new = _trimmed(kept)
     if not new and not all(_MARK.match(line) for line in lines if line.strip()):
-        return ReplyText(*_signed(_trimmed(text.split("\n"))))
+        new, quoted = _trimmed(every), []  # nothing above the quotation: it was sent on, and is what the person sends
     body, signature = _signed_apart(new)
     return ReplyText(body or None, _trimmed(quoted) or None, signature or None)
-
-
-def _signed(new: str) -> tuple[str | None, None, str | None]:
-    body, signature = _signed_apart(new)
-    return body or None, None, signature or None
 
 
 def _separate(lines: list[str]) -> tuple[list[str], list[str], bool]:
@@ -51,8 +43,8 @@ def _separate(lines: list[str]) -> tuple[list[str], list[str], bool]:
             return kept, quoted, False
         if _marked(line):
             stop = _marked_until(lines, at)
-        elif (length := _introduction(lines, at)) and (text := _text_before(line)) is not None:
-            kept += [text] if text else []
+        elif length := _introduction(lines, at):
+            kept += _text_before(line)
             stop = _marked_until(lines, at + length)
             stop = end if stop == at + length else stop
         else:
@@ -125,10 +117,10 @@ def _quoted_header(lines: list[str], at: int) -> int:
     return last - at + 1 if fields > 2 or (fields == 2 and addressed) else 0
 
 
-def _text_before(line: str) -> str:
-    """What stands before an introduction in the same line."""
+def _text_before(line: str) -> list[str]:
+    """What stands before an introduction in the same line, if anything does."""
     found = quotation.SHARED_LINE.search(line[:_LOOK])
-    return line[: found.start()] if found else ""
+    return [line[: found.start()]] if found and found.start() else []
 
 
 def _signed_apart(text: str) -> tuple[str, str]:
