@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from conftest import FIXTURES, ROOT
 
+from conftest import FIXTURES, ROOT
 from inbox.parsing import parse
 from inbox.parsing.defects import CODES
 from inbox.parsing.limits import DEFAULT
