@@ -171,9 +171,9 @@ class Inbox:
         """The facts of a mail that is worked on; the last few are kept, so that judging and performing parse once."""
         if mail.id not in self._open:
             self._open[mail.id] = self._facts_of(mail, self.memory)
+            while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets() > _OPEN_OCTETS):
+                self._open.popitem(last=False)
         self._open.move_to_end(mail.id)
-        while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets() > _OPEN_OCTETS):
-            self._open.popitem(last=False)
         return self._open[mail.id]
 
     def _open_octets(self) -> int:
