@@ -1,7 +1,7 @@
 """An observer: one line of JSON for each finished mail, appended to a file.
 
-The file is named by the variable AUDIT_FILE; without it, `audit.jsonl` in the folder where the program was started. Each line is
-written at once and whole, so several workers may share the file.
+The file is named by the variable AUDIT_FILE; without it nothing is written. Each line is written at once and whole, so several workers
+may share the file.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mail_settled(mail: Mail, receipt: Receipt) -> None:
+    path = os.environ.get("AUDIT_FILE")
+    if not path:
+        return
     line = json.dumps(_record(mail, receipt), ensure_ascii=True) + "\n"
-    file = os.open(os.environ.get("AUDIT_FILE", "audit.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(file, line.encode())
     finally:

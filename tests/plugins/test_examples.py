@@ -125,3 +125,11 @@ def test_audit_appends_one_line_for_each_settled_mail(inbox_for, tmp_path, monke
 def test_audit_that_cannot_write_does_not_hurt_the_mail(inbox_for, tmp_path, monkeypatch):
     monkeypatch.setenv("AUDIT_FILE", str(tmp_path / "missing/audit.jsonl"))
     assert inbox_for(rules(), plugins_dir=FOLDER).process(make_mail()).state == "settled"
+
+
+def test_audit_writes_nothing_unasked(inbox_for, tmp_path, monkeypatch):
+    monkeypatch.delenv("AUDIT_FILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    inbox_for(rules(), plugins_dir=FOLDER).process(make_mail())
+    assert {path.name for path in set(tmp_path.iterdir()) - before} <= {"rules.yaml"}
