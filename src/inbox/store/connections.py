@@ -66,7 +66,6 @@ def _prepare(connection: sqlite3.Connection, *, durable: bool, read_only: bool) 
             f"SQLite runs with journal_mode={mode}, synchronous={found} where wal and {level} are needed; put the folder on a local disk"
         )
     connection.execute("pragma cache_size=-16000")
-    connection.execute("pragma wal_autocheckpoint=4000")
     if read_only:
         connection.execute("pragma query_only=1")
 
