@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
+from conftest import ROOT
 from inbox.errors import StoreCorrupt, StoreError, StoreLocked
 from inbox.store import DATABASE, open_store
 from inbox.store.schema import MIGRATIONS
@@ -113,7 +116,7 @@ def test_a_damaged_page_stops_the_owner_before_anything_is_written(folder, new_m
     filled(folder, new_mail)
     before = damage(folder, None)
     store = open_store(folder)
-    with pytest.raises(StoreCorrupt, match=r"\.recover"):
+    with pytest.raises(StoreCorrupt, match=r"\.dump or \.recover"):
         store.own("serve")
     store.close()
     assert hashlib.sha256((folder / DATABASE).read_bytes()).hexdigest() == before
@@ -125,6 +128,28 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(folder, new_mail):
     with pytest.raises(StoreCorrupt, match=r"docs/durability\.md"):
         open_store(folder)
     assert hashlib.sha256((folder / DATABASE).read_bytes()).hexdigest() == before
+
+
+RECOVERY = re.compile(r"(?m)^ +\$ (sqlite3 .*)$")
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="the sqlite3 program is not installed")
+def test_the_recovery_of_the_docs_gives_a_store_with_all_that_can_be_read(folder, new_mail):
+    filled(folder, new_mail)
+    damage(folder, None)
+    steps = RECOVERY.findall((ROOT / "docs" / "durability.md").read_text())
+    assert len(steps) == 3
+    printed = [subprocess.run(step, shell=True, cwd=folder, capture_output=True, text=True, check=False).stdout for step in steps]
+    assert printed[1] == "ok\n"
+    (folder / "new.db").rename(folder / DATABASE)
+    for name in ("-wal", "-shm"):
+        (folder / f"{DATABASE}{name}").unlink(missing_ok=True)
+    store = open_store(folder)
+    store.own("serve")
+    assert store.keep_all([(new_mail(), None)])
+    ids = list(store.ids())
+    assert 20 < len(ids) <= 51
+    assert store.count() == len(ids)
 
 
 @pytest.mark.parametrize("how", ["gone", "empty"])
