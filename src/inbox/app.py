@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from inbox import perform
 from inbox.config import Settings
-from inbox.errors import Deferred
+from inbox.errors import Deferred, Failed
 from inbox.inspect import MailFacts, Materials
 from inbox.model import Mail, Outcome, OutcomeState, Plan, Receipt, Step
-from inbox.options import resolve_secret
+from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
@@ -158,14 +157,7 @@ class Inbox:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
         materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox)
-        return handler.call(materials, self._options(handler.secrets, step.options))
-
-    def _options(self, secrets: frozenset[str], options: Mapping[str, object]) -> dict[str, object]:
-        """The options of a step with its secrets in place of the references that the plan holds."""
-        return {
-            name: resolve_secret(str(value), self.rules.secrets) if name in secrets and value is not None else value
-            for name, value in options.items()
-        }
+        return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:
         """The facts of a mail that is worked on; the last few are kept, so that judging and performing parse once."""
@@ -180,7 +172,8 @@ class Inbox:
         return sum(facts.materials.mail.size for facts in self._open.values())
 
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
-        return MailFacts(Materials(mail, cache(lambda: parse(mail.raw)), memory), self.plugins, self.rules.named_facts, self.settings)
+        materials = Materials(mail, cache(lambda: parse(mail.raw)), memory)
+        return MailFacts(materials, self.plugins, self.rules.named_facts, self.settings, self.rules.secrets)
 
 
 class _Run:
@@ -202,10 +195,20 @@ class _Run:
 
     def add(self, ended: Ended) -> None:
         if self.journal:
-            self.journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
+            ended = self._written(self.journal, ended)
         self.outcomes.append(ended.outcome)
         if ended.outcome.n:
             self.states[ended.outcome.n] = ended.outcome.state
+
+    def _written(self, journal: Journal, ended: Ended) -> Ended:
+        """The outcome as it was written down: where its row was refused, the step has given up instead."""
+        try:
+            journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
+        except Failed as error:
+            step = next(step for step in self.plan.steps if step.n == ended.outcome.n)
+            ended = perform.gave_up(step, ended.outcome.attempt, str(error))
+            journal.settled(self.mail, ended.outcome)
+        return ended
 
     def receipt(self) -> Receipt:
         return Receipt(self.mail, self.plan, tuple(self.outcomes), self.plan.reply, perform.mail_state(self.plan, self.states))

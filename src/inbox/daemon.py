@@ -10,7 +10,6 @@ import shutil
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbox.assemble import open_inbox, remember
@@ -47,8 +46,8 @@ class Daemon:
         self.judge = Judge(settings)
         self.supervisor = Supervisor(settings, self.store, settings.workers)
         self.doors: Doors | None = None
-        self._watched = _stamps(self.box.rules.files)
-        self._hold: Reply | None = None
+        self._watched = self.box.rules.stamps()
+        self._overdone = False
         self._problem = ""
 
     @property
@@ -59,8 +58,7 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event, started: Callable[[Daemon], None] | None = None) -> None:
         """Serve until `stop` is set, then drain: no new sessions, what is in DATA may end, workers finish their step; at most 30 s."""
-        self._watch_disk()
-        self.doors = await open_doors(self.settings, self.gate, self.metrics, hold=lambda: self._hold)
+        self.doors = await open_doors(self.settings, self.gate, self.metrics, hold=self.hold)
         health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
         tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
         _LOG.info("serving", extra={"listen": [str(address) for address in self.doors.addresses], "rules": self.box.rules.version[:12]})
@@ -100,24 +98,25 @@ class Daemon:
             await asyncio.sleep(_TICK)
             try:
                 await asyncio.to_thread(self._tick)
+                self._problem = ""
             except (InboxError, OSError) as error:
                 self._problem = str(error)
                 _LOG.warning("housekeeping failed", extra={"why": str(error)})
 
     def _tick(self) -> None:
         self.store.add_counts(self.metrics.drain())
-        self._watch_disk()
-        if (stamps := _stamps(self.box.rules.files)) != self._watched:
+        self._overdone = self.store.count(state="kept") > self.settings.limits.backlog
+        if (stamps := self.box.rules.stamps()) != self._watched:
             self._watched = stamps
             self.reload()
 
-    def _watch_disk(self) -> None:
-        """Set what the doors answer at MAIL: no room, too much waiting, or nothing."""
+    def hold(self) -> Reply | None:
+        """What the doors answer at MAIL while no mail can be taken: no room on the disk, or too much waiting."""
         limits = self.settings.limits
-        free = shutil.disk_usage(self.settings.dir).free
-        waiting = self.store.count(state="kept")
-        self._hold = _FULL if free < (limits.min_free or 2 * limits.size) else _BUSY if waiting > limits.backlog else None
-        self._problem = str(self._hold) if self._hold else ""
+        needed = 2 * limits.size if limits.min_free is None else limits.min_free
+        if shutil.disk_usage(self.settings.dir).free < needed:
+            return _FULL
+        return _BUSY if self._overdone else None
 
     def reload(self) -> None:
         """Read the rules anew for doors, judge and workers. A broken file leaves the old rules live, and says so."""
@@ -130,7 +129,7 @@ class Daemon:
             return
         remember(self.store, self.box.rules)
         self.metrics.count("inbox_rules_reload_total", result="loaded")
-        self._watched = _stamps(self.box.rules.files)
+        self._watched = self.box.rules.stamps()
         self.judge.reload()
         self.supervisor.reload()
         _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})
@@ -148,7 +147,8 @@ class Daemon:
 
     def ready(self) -> tuple[bool, str]:
         """Whether new mail can be taken now, and why not."""
-        return not self._problem, self._problem or "ready"
+        problem = str(self.hold() or self._problem)
+        return not problem, problem or "ready"
 
     def metrics_text(self) -> str:
         """Prometheus text: what is counted in the store and in this process, and gauges of this moment."""
@@ -157,18 +157,6 @@ class Daemon:
         if self.doors:
             gauges.append(("inbox_connections", {}, self.doors.connections))
         return render(self.store.counts(), gauges)
-
-
-def _stamps(files: tuple[Path, ...]) -> tuple[Any, ...]:
-    """What changes when one of the files changes."""
-    found = []
-    for file in files:
-        try:
-            status = file.stat()
-            found.append((file, status.st_mtime_ns, status.st_size, status.st_ino))
-        except OSError:
-            found.append((file, 0, 0, 0))
-    return tuple(found)
 
 
 def serve(settings: Settings, started: Callable[[Daemon], None] | None = None) -> None:

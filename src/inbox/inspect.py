@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.model import EMPTY, Envelope, Mail, Value
+from inbox.options import with_secrets
 from inbox.ports import Facts, Memory, Outbox
 
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ class Materials:
 class MailFacts:
     """The facts of one mail (`inbox.ports.Facts`)."""
 
-    def __init__(self, materials: Materials, plugins: Plugins, named: Mapping[str, NamedFact], settings: Settings) -> None:
+    def __init__(
+        self, materials: Materials, plugins: Plugins, named: Mapping[str, NamedFact], settings: Settings, secrets: Mapping[str, str] = EMPTY
+    ) -> None:
         self.materials = materials
         materials.facts = self
-        self._plugins, self._named, self._settings = plugins, named, settings
+        self._plugins, self._named, self._settings, self._secrets = plugins, named, settings, secrets
         self._values: dict[str, Value] = {}
         self._notes: dict[str, str] = {}
 
@@ -95,7 +98,7 @@ class MailFacts:
         before = materials.part, materials.settings
         materials.part, materials.settings = fact.part, self._settings.of(fact.extension.name)
         try:
-            return fact.extension.call(materials, fact.options)
+            return fact.extension.call(materials, with_secrets(fact.options, fact.extension.secrets, self._secrets))
         finally:
             materials.part, materials.settings = before
 

@@ -91,6 +91,11 @@ def resolve_secret(reference: str, inline: Mapping[str, str]) -> str:
     raise Deferred(f"secret {reference} is not set here; set it and the step is tried again")
 
 
+def with_secrets(options: Mapping[str, Any], names: frozenset[str], inline: Mapping[str, str]) -> dict[str, Any]:
+    """The options with the values of those called `names` in place of the references that plans and rules hold. Deferred."""
+    return {name: resolve_secret(str(value), inline) if name in names and value is not None else value for name, value in options.items()}
+
+
 def check_reference(reference: str) -> None:
     """ConfigError unless the text is a reference to a secret (`env:NAME`, `file:PATH`)."""
     if not re.fullmatch(r"env:\w+|file:.+", reference):

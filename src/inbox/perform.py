@@ -102,7 +102,7 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
         with time_limit(step.timeout or work.step_timeout):
             result = _done(call())
     except Failed as error:
-        return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, str(error)))
+        return gave_up(step, number, str(error))
     except Deferred as error:
         return _again(step, number, first, work, str(error), error.retry_after)
     except TimeUp as error:
@@ -113,9 +113,9 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
     return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row)
 
 
-def crashed(step: Step, number: int, first: datetime, work: Work, detail: str) -> Ended:
-    """The outcome of an attempt that killed its worker."""
-    return _again(step, number, first, work, detail)
+def gave_up(step: Step, number: int, detail: str) -> Ended:
+    """A step that will not be tried again, since its handler or the store refuses: dead, failed or held, as its `on_error` says."""
+    return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, detail))
 
 
 def refusals(plan: Plan) -> tuple[Outcome, ...]:
@@ -132,7 +132,7 @@ def skipped(step: Step) -> Outcome:
 def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:
     at = due(number, first, datetime.now(UTC), work, wish)
     if at is None:
-        return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, f"given up: {detail}"))
+        return gave_up(step, number, f"given up: {detail}")
     return Ended(_outcome(step, "deferred", number, detail), due_at=at)
 
 

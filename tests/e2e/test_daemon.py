@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import smtplib
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -211,3 +212,29 @@ def test_sigterm_ends_in_time_with_status_0(daemon_of):
     daemon = daemon_of(STORE)
     daemon.send(b"Subject: x\r\n\r\nx\r\n")
     assert daemon.stop() == 0
+
+
+def test_mail_is_refused_for_now_while_the_disk_is_too_full(daemon_of, program):
+    program.environment["INBOX_LIMITS__MIN_FREE"] = str(1 << 60)
+    http = free_port()
+    daemon = daemon_of(STORE, "--http", f"127.0.0.1:{http}")
+    with pytest.raises(smtplib.SMTPResponseException) as refusal:
+        daemon.send(b"Subject: x\r\n\r\nx\r\n")
+    assert refusal.value.smtp_code == 452
+    assert get(f"http://127.0.0.1:{http}/healthz")[0] == 200
+    assert get(f"http://127.0.0.1:{http}/readyz")[0] == 503
+
+
+def test_receiving_and_working_in_two_programs(daemon_of, program):
+    daemon = daemon_of(rule("old"), "--workers", "0")
+    id_ = daemon.send(b"Subject: x\r\n\r\nx\r\n")
+    work = subprocess.Popen(
+        program.command("work", "--rules", str(daemon.rules)), cwd=program.folder, env=program.env(), stderr=subprocess.DEVNULL
+    )
+    try:
+        assert daemon.settled(id_)["plan"]["labels"] == ["old"]
+        daemon.rules.write_text(rule("fresh"))
+        until(lambda: labels(daemon) == ["fresh"], "the workers read the rules anew")
+    finally:
+        work.terminate()
+        assert work.wait(35) == 0

@@ -136,6 +136,10 @@ class Rules:
     envelope_facts: frozenset[str] = frozenset()
     index: Index | None = field(default=None, repr=False, compare=False)
 
+    def stamps(self) -> tuple[object, ...]:
+        """What changes when the file, or one that it names, is changed, replaced or removed."""
+        return tuple(_stamp(file) for file in self.files)
+
     def accepts(self, recipient: str) -> bool:
         """Whether we take mail for this recipient: well formed, no route in it, its domain in `domains`."""
         found = address.read(recipient)
@@ -181,3 +185,11 @@ class Rules:
         from inbox.rules.index import FEW, Index  # noqa: PLC0415  the index is built of these classes
 
         return Index(self.gate, self.envelope_facts.__contains__) if len(self.gate) > FEW else None
+
+
+def _stamp(file: Path) -> tuple[object, ...]:
+    try:
+        status = file.stat()
+    except OSError:
+        return (file,)
+    return file, status.st_mtime_ns, status.st_size, status.st_ino

@@ -56,11 +56,12 @@ class Wishes:
 
 
 class Between:
-    """What is done between rounds: new rules when asked for, counters into the store once a second."""
+    """What is done between rounds: new rules when asked for or when their file has changed, counters into the store once a second."""
 
     def __init__(self, box: Inbox, store: SqliteStore, metrics: Metrics, wishes: Wishes) -> None:
         self._box, self._store, self._metrics, self._wishes = box, store, metrics, wishes
         self._next = 0.0
+        self._stamps = box.rules.stamps()
         store.remember_rules(box.rules.version, box.rules.source)
 
     def __call__(self) -> None:
@@ -70,16 +71,19 @@ class Between:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _COUNTS_EVERY
             self.count()
+            self._wishes.reloading |= self._box.rules.stamps() != self._stamps
 
     def count(self) -> None:
         self._store.add_counts(self._metrics.drain())
 
     def _reload(self) -> None:
+        self._stamps = self._box.rules.stamps()
         try:
             self._box.reload()
         except InboxError as error:
             _LOG.error("rules not loaded; the old ones stay live", extra={"problem": str(error)})
             return
+        self._stamps = self._box.rules.stamps()
         self._store.remember_rules(self._box.rules.version, self._box.rules.source)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Failed, StoreError
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
-from inbox.perform import Ended, attempt, ready, refusals, skipped
+from inbox.perform import Ended, gave_up, ready, refusals, skipped
 from inbox.plugins import BUILTINS
 from inbox.worker.slot import Slot
 
@@ -250,11 +250,7 @@ class Worker:
     def _failed(self, hand: _Hand, outcome: Outcome, error: Failed) -> Ended:
         """The outcome of a step whose row cannot be written."""
         step = next(step for step in hand.plan.steps if step.n == outcome.n)
-
-        def give_up() -> None:
-            raise error
-
-        return attempt(step, give_up, outcome.attempt, hand.mail.received_at, self._work)
+        return gave_up(step, outcome.attempt, str(error))
 
     def _act(self, hand: _Hand) -> None:
         """Try the steps of a mail one by one; each outcome is durable before the next step begins."""

@@ -1,0 +1,137 @@
+"""The path of a mail in one process: explain does nothing, process does all of it, secrets reach only who asked for them."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from inbox import Deferred, Secret, hookimpl
+from inbox.errors import RulesError
+from inbox.store import open_store
+from inbox.testing import Journal, MemoryNotes, make_mail
+
+STORE = "version: 1\ndomains: [example.com]\nrules: []\ndefault: [store]\n"
+
+
+def plugin(**functions) -> object:
+    """A plugin with these facts (`fact_NAME`) and handlers (`do_NAME`)."""
+
+    @hookimpl
+    def register_facts(register):
+        for name, function in functions.items():
+            if name.startswith("fact_"):
+                register(name.removeprefix("fact_"), function)
+
+    @hookimpl
+    def register_handlers(register):
+        for name, function in functions.items():
+            if name.startswith("do_"):
+                register(name.removeprefix("do_"), function)
+
+    return types.SimpleNamespace(__name__="of_a_test", register_facts=register_facts, register_handlers=register_handlers)
+
+
+def test_a_mail_is_parsed_once_for_judging_and_performing(inbox_for, monkeypatch):
+    parsed = []
+    import inbox.app
+
+    real = inbox.app.parse
+    monkeypatch.setattr(inbox.app, "parse", lambda raw: parsed.append(1) or real(raw))
+    box = inbox_for(STORE.replace("rules: []", "rules: [{name: a, when: {subject: hello}, label: x, do: [store]}]"))
+    assert box.process(make_mail(subject="Hello")).plan.labels == ("x",)
+    assert parsed == [1]
+
+
+def test_a_plan_that_is_stored_already_is_performed_not_a_newer_one(inbox_for):
+    mail, journal = make_mail(), Journal()
+    old = inbox_for(STORE).judge(mail)
+    journal.planned(mail, old)
+    receipt = inbox_for(STORE.replace("[store]", "[discard]")).process(mail, journal)
+    assert receipt.plan == old
+
+
+def test_explaining_notes_nothing(inbox_for):
+    memory = MemoryNotes()
+    rules = STORE.replace("rules: []", "facts: {again: {seen: {}}}\nrules: [{name: a, when: {again: true}, label: again}]")
+    box = inbox_for(rules, memory=memory)
+    box.explain(make_mail())
+    assert memory.notes == {}
+
+
+def test_a_broken_file_on_reload_leaves_the_old_rules(inbox_for):
+    box = inbox_for(STORE)
+    version = box.rules.version
+    box.rules.path.write_text("version: 1\n")
+    with pytest.raises(RulesError):
+        box.reload()
+    assert box.rules.version == version
+    assert box.process(make_mail()).state == "settled"
+
+
+def told_secret(*, password: Secret) -> str:
+    """Says what it was told. password: a secret."""
+    return password
+
+
+def do_secret(*, password: Secret) -> str:
+    """Says how long what it was told is. password: a secret."""
+    return f"{len(password)} letters"
+
+
+RULES = """
+version: 1
+domains: [example.com]
+facts: {told: {told_secret: {password: "env:INBOX_TEST_SECRET"}}}
+rules:
+- {name: a, when: {told: open sesame}, label: knows, do: [{secret: {password: "env:INBOX_TEST_SECRET"}}]}
+default: [store]
+"""
+
+
+def test_secrets_of_facts_and_handlers_are_resolved_when_they_are_needed(inbox_for, monkeypatch):
+    monkeypatch.setenv("INBOX_TEST_SECRET", "open sesame")
+    box = inbox_for(RULES, modules=[plugin(fact_told_secret=told_secret, do_secret=do_secret)])
+    receipt = box.process(make_mail())
+    assert receipt.plan.labels == ("knows",)
+    assert receipt.outcomes[0].detail == "11 letters"
+    assert receipt.plan.steps[0].options["password"] == "env:INBOX_TEST_SECRET"
+
+
+def test_a_secret_that_is_not_set_defers_the_step(inbox_for, monkeypatch):
+    monkeypatch.setenv("INBOX_TEST_SECRET", "open sesame")
+    box = inbox_for(RULES, modules=[plugin(fact_told_secret=told_secret, do_secret=do_secret)])
+    mail = make_mail()
+    plan = box.judge(mail)
+    monkeypatch.delenv("INBOX_TEST_SECRET")
+    ended = box.attempt(mail, plan.steps[0], 1)
+    assert ended.outcome.state == "deferred"
+    assert "env:INBOX_TEST_SECRET is not set" in ended.outcome.detail
+
+
+def test_a_row_that_the_store_refuses_is_the_end_of_its_step_only(inbox_for, tmp_path):
+    rules = STORE.replace("rules: []", "rules: [{name: a, do: [{odd: {}}, store]}]")
+
+    def odd():
+        """A row for a table that is not its own."""
+        from inbox import Row
+
+        return Row("inbox_mails", {"x": 1})
+
+    box, store, mail = inbox_for(rules, modules=[plugin(do_odd=odd)]), open_store(tmp_path / "data"), make_mail()
+    with store.working_on(mail) as journal:
+        receipt = box.process(mail, journal)
+    assert [(outcome.n, outcome.state) for outcome in receipt.outcomes] == [(1, "dead"), (2, "done")]
+    assert store.receipt(mail.id).state == receipt.state == "dead"
+    store.close()
+
+
+def test_steps_wait_for_one_that_stops_its_rule(inbox_for):
+    def later():
+        """Never works today."""
+        raise Deferred("later")
+
+    rules = STORE.replace("rules: []", "rules: [{name: a, do: [{later: {on_error: stop}}, store]}]")
+    receipt = inbox_for(rules, modules=[plugin(do_later=later)]).process(make_mail())
+    assert [(outcome.n, outcome.state) for outcome in receipt.outcomes] == [(1, "deferred")]
+    assert receipt.state == "waiting"
