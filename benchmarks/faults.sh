@@ -32,5 +32,5 @@ else
   echo "skipped: power cut (no strace)"
 fi
 say "full disk"
-(cd "$shared/faults" && sh enospc.sh -s "$serve --workers 0" -i "$ids") || status=1
+(cd "$shared/faults" && INBOX_LIMITS__MIN_FREE=0 sh enospc.sh -s "$serve --workers 0" -i "$ids") || status=1
 exit $status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import types
 
 import pytest
@@ -135,3 +136,42 @@ def test_steps_wait_for_one_that_stops_its_rule(inbox_for):
     receipt = inbox_for(rules, modules=[plugin(do_later=later)]).process(make_mail())
     assert [(outcome.n, outcome.state) for outcome in receipt.outcomes] == [(1, "deferred")]
     assert receipt.state == "waiting"
+
+
+class Panic(BaseException):
+    """What libraries in Rust raise."""
+
+
+def fact_panic(message):
+    """Fails in a way that no `except Exception` sees."""
+    raise Panic(message.subject)
+
+
+def test_a_fact_that_raises_what_is_no_exception_is_absent_with_a_note(inbox_for):
+    rules = STORE.replace("rules: []", "rules: [{name: a, when: {panic: {exists: true}}, label: x}]")
+    receipt = inbox_for(rules, modules=[plugin(fact_panic=fact_panic)]).process(make_mail())
+    assert receipt.state == "settled"
+    assert "Panic" in receipt.plan.decisions[0].conditions[0].note
+
+
+REFUSING = STORE.replace("rules: []", "rules: [{name: strangers, unless: {panic: {exists: true}}, refuse: We do not know you}]")
+
+
+def test_a_failed_fact_is_no_reason_to_refuse(inbox_for):
+    box = inbox_for(REFUSING, modules=[plugin(fact_panic=fact_panic)])
+    with pytest.raises(Deferred, match="facts failed: panic"):
+        box.judge_before_reply(make_mail())
+
+
+def test_facts_that_hang_together_cost_no_more_than_the_time_to_judge(inbox_for):
+    def hang():
+        """Waits for what does not answer."""
+        time.sleep(60)
+
+    facts = {f"fact_hang{n}": hang for n in range(6)}
+    rules = ", ".join(f"{{name: r{n}, when: {{hang{n}: x}}, label: x}}" for n in range(6))
+    work = {"fact_timeout": 0.1, "judge_timeout": 0.3}
+    box = inbox_for(STORE.replace("rules: []", f"rules: [{rules}]"), modules=[plugin(**facts)], work=work)
+    notes = [decision.conditions[0].note for decision in box.explain(make_mail()).plan.decisions]
+    assert all("fact failed" in note for note in notes)
+    assert "no time left" in notes[-1]

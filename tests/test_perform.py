@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbox.config import Work
+from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed
-from inbox.model import Done, Plan, Row, Step
-from inbox.perform import attempt, due, mail_state, ready
+from inbox.model import Decision, Done, Plan, Reply, Row, Step
+from inbox.perform import attempt, due, mail_state, ready, too_late
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 WORK = Work()
@@ -134,3 +135,21 @@ def test_a_handler_that_sleeps_past_its_timeout_is_deferred():
 
     ended = attempt(Step(1, "r", "h", timeout=0.05), sleepy, 1, datetime.now(UTC), WORK)
     assert (ended.outcome.state, ended.outcome.detail) == ("deferred", "took longer than 0.05 s")
+
+
+def test_a_wish_may_be_the_text_of_a_header():
+    assert Deferred("busy", retry_after="120").retry_after == 120
+
+
+def test_nobody_is_refused_after_the_250():
+    refused = {"u@x.test": Reply(550, "5.7.1", "no")}
+    decisions = (Decision("spam", matched=True, recipients=("u@x.test",)),)
+    late = too_late(Plan("v", Reply(550, "5.7.1", "no"), decisions=decisions, refused=refused))
+    assert (late.reply.code, dict(late.refused)) == (250, {})
+    assert [(step.rule, step.handler, step.recipients) for step in late.steps] == [("spam", "quarantine", ("u@x.test",))]
+
+
+def test_a_limit_within_a_limit_is_the_outer_one():
+    with pytest.raises(TimeUp), time_limit(0.05) as outer, time_limit(9) as inner:
+        assert (outer, inner) == (True, False)
+        time.sleep(5)

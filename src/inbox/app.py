@@ -78,6 +78,17 @@ class Inbox:
         """Parse, inspect, decide: the plan for a mail under the rules in force. Never raises for what a mail or a fact does."""
         return self._judge(self._facts(mail))
 
+    def judge_before_reply(self, mail: Mail) -> Plan:
+        """The same, before the sender is answered. Deferred when the plan refuses somebody while a fact failed: a fault is no refusal."""
+        plan, failed = self.judge(mail), self._facts(mail).failed
+        if plan.refused and failed:
+            raise Deferred(f"a rule would refuse, but facts failed: {', '.join(sorted(failed))}")
+        return plan
+
+    def judge_after_reply(self, mail: Mail) -> Plan:
+        """The same, for mail that was answered 250: nobody is refused any more (`perform.too_late`)."""
+        return perform.too_late(self.judge(mail))
+
     def words(self, mail: Mail) -> tuple[str | None, str, str | None]:
         """What a search finds a mail by: its subject, its addresses and names, its text."""
         message, envelope = self.message(mail), mail.envelope
@@ -87,10 +98,15 @@ class Inbox:
     def attempt(self, mail: Mail, step: Step, number: int) -> Ended:
         """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome."""
         began = time.perf_counter()
-        ended = perform.attempt(step, lambda: self._call(mail, step), number, mail.received_at, self.settings.work)
+        ended = perform.attempt(step, lambda: self._call(mail, step), number, mail.received_at, self.settings.work, self.time_for(step))
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
+
+    def time_for(self, step: Step) -> float:
+        """Seconds that one attempt at a step may take: what it says, else more for handlers that send (RFC 5321 section 4.5.3.2.6)."""
+        handler, work = self.plugins.handlers.entries.get(step.handler), self.settings.work
+        return step.timeout or (work.send_timeout if handler and handler.sends else work.step_timeout)
 
     def tell(self, mail: Mail, receipt: Receipt) -> None:
         """Count a settled mail, and tell the observers of it."""

@@ -81,6 +81,7 @@ class Work(_Table):
     """How plans are carried out."""
 
     step_timeout: Seconds = 60
+    send_timeout: Seconds = 660  # of steps that send: a next hop may take 10 minutes for its last answer
     fact_timeout: Seconds = 10
     judge_timeout: Seconds = 30
     memory: int = Field(default=1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with

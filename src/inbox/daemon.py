@@ -85,10 +85,10 @@ class Daemon:
 
     def close(self) -> None:
         """Write what waits, and let go of the store."""
-        self.judge.stop()
+        self.judge.close()
         self.keeper.close()
         with contextlib.suppress(InboxError):
-            self.store.add_counts(self.metrics.drain())
+            self.metrics.hand_over(self.store.add_counts)
         self.store.close()
 
     # once a second
@@ -99,16 +99,16 @@ class Daemon:
             try:
                 await asyncio.to_thread(self._tick)
                 self._problem = ""
-            except (InboxError, OSError) as error:
-                self._problem = str(error)
-                _LOG.warning("housekeeping failed", extra={"why": str(error)})
+            except Exception as error:  # a daemon lives on
+                self._problem = f"{type(error).__name__}: {error}"
+                _LOG.warning("housekeeping failed", exc_info=not isinstance(error, InboxError), extra={"why": self._problem})
 
     def _tick(self) -> None:
-        self.store.add_counts(self.metrics.drain())
-        self._overdone = self.store.count(state="kept") > self.settings.limits.backlog
-        if (stamps := self.box.rules.stamps()) != self._watched:
-            self._watched = stamps
+        if self.box.rules.stamps() != self._watched:
+            self._watched = self.box.rules.stamps()
             self.reload()
+        self._overdone = self.store.count(state="kept") > self.settings.limits.backlog
+        self.metrics.hand_over(self.store.add_counts)
 
     def hold(self) -> Reply | None:
         """What the doors answer at MAIL while no mail can be taken: no room on the disk, or too much waiting."""
@@ -120,6 +120,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the rules anew for doors, judge and workers. A broken file leaves the old rules live, and says so."""
+        files, stamps = self.box.rules.files, self.box.rules.stamps()  # before reading: what is saved meanwhile is seen
         try:
             self.box.reload()
         except RulesError as error:
@@ -129,7 +130,7 @@ class Daemon:
             return
         remember(self.store, self.box.rules)
         self.metrics.count("inbox_rules_reload_total", result="loaded")
-        self._watched = self.box.rules.stamps()
+        self._watched = stamps if self.box.rules.files == files else self.box.rules.stamps()
         self.judge.reload()
         self.supervisor.reload()
         _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})
@@ -152,7 +153,7 @@ class Daemon:
 
     def metrics_text(self) -> str:
         """Prometheus text: what is counted in the store and in this process, and gauges of this moment."""
-        self.store.add_counts(self.metrics.drain())
+        self.metrics.hand_over(self.store.add_counts)
         gauges = self.store.stats(datetime.now(UTC)).gauges()
         if self.doors:
             gauges.append(("inbox_connections", {}, self.doors.connections))

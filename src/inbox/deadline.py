@@ -14,13 +14,13 @@ class TimeUp(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp in the body after so many seconds.
+def time_limit(seconds: float) -> Iterator[bool]:
+    """Raise TimeUp in the body after so many seconds; whether the limit is this one's is handed out.
 
     Only the main thread can be interrupted; in others, and within another limit, the body runs as it is (the watchdog is left).
     """
     if threading.current_thread() is not threading.main_thread() or signal.getitimer(signal.ITIMER_REAL)[0]:
-        yield
+        yield False
         return
 
     def alarm(_signal: int, _frame: types.FrameType | None) -> None:
@@ -29,7 +29,10 @@ def time_limit(seconds: float) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again each second: a bare `except:` may swallow the first
     try:
-        yield
+        yield True
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # an alarm may come just before the line above has run
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)

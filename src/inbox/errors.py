@@ -17,12 +17,15 @@ class InboxError(Exception):
 class Deferred(InboxError):
     """Raise it in a handler to be tried again.
 
-    `retry_after`: seconds to wait at least; None leaves it to the schedule.
+    `retry_after`: seconds to wait at least; None, or what is no number of seconds, leaves it to the schedule.
     """
 
-    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+    def __init__(self, detail: str, retry_after: float | str | None = None) -> None:
         super().__init__(detail)
-        self.retry_after = retry_after
+        try:
+            self.retry_after = None if retry_after is None else float(retry_after)
+        except (TypeError, ValueError):
+            self.retry_after = None
 
 
 class Failed(InboxError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +57,7 @@ class Materials:
 
 
 class MailFacts:
-    """The facts of one mail (`inbox.ports.Facts`)."""
+    """The facts of one mail (`inbox.ports.Facts`). `failed`: those that could not be had, through no doing of the mail."""
 
     def __init__(
         self, materials: Materials, plugins: Plugins, named: Mapping[str, NamedFact], settings: Settings, secrets: Mapping[str, str] = EMPTY
@@ -63,6 +65,8 @@ class MailFacts:
         self.materials = materials
         materials.facts = self
         self._plugins, self._named, self._settings, self._secrets = plugins, named, settings, secrets
+        self.failed: set[str] = set()
+        self._left: float = settings.work.judge_timeout
         self._values: dict[str, Value] = {}
         self._notes: dict[str, str] = {}
 
@@ -80,13 +84,32 @@ class MailFacts:
         if fact is None:
             self._notes[name] = "there is no such fact"
             return None
+        own = False
         try:
-            with time_limit(self._settings.work.fact_timeout):
+            with self._limit() as own:
                 return _value(self._call(fact))
-        except (Exception, SystemExit, TimeUp) as error:  # a fact of a stranger may raise anything; the mail goes on without it
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a fact of a stranger may raise anything; the mail goes on without it
+            if isinstance(error, TimeUp) and not own:
+                raise  # the limit of the step, or of the fact that asks for this one
+            self.failed.add(name)
             self._notes[name] = f"fact failed: {type(error).__name__}: {error}"
             _LOG.warning("fact failed", exc_info=True, extra={"fact": name, "mail": self.materials.mail.id})
             return None
+
+    @contextmanager
+    def _limit(self) -> Iterator[bool]:
+        """The time of one fact, taken from the time of all: facts that hang together cost no more than `judge_timeout`."""
+        seconds = min(self._settings.work.fact_timeout, self._left)
+        if seconds <= 0:
+            raise TimeoutError("no time left: other facts of this mail took it")
+        began = time.monotonic()
+        with time_limit(seconds) as own:
+            try:
+                yield own
+            finally:
+                self._left -= time.monotonic() - began if own else 0
 
     def _plain(self, name: str) -> NamedFact | None:
         found = self._plugins.facts.find(name)

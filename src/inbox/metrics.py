@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -86,6 +86,18 @@ class Metrics:
         with self._lock:
             counts, self._counts = self._counts, {}
         return [(name, labels_text(dict(labels)), value) for (name, labels), value in counts.items()]
+
+    def hand_over(self, take: Callable[[list[Delta]], None]) -> None:
+        """Give what was counted to `take`; when that raises it is kept for the next time."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        try:
+            take([(name, labels_text(dict(labels)), value) for (name, labels), value in counts.items()])
+        except BaseException:
+            with self._lock:
+                for key, value in counts.items():
+                    self._counts[key] = self._counts.get(key, 0) + value
+            raise
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

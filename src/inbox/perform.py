@@ -15,13 +15,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed
-from inbox.model import Done, MailState, Outcome, OutcomeState, Plan, Row, Step
+from inbox.model import ACCEPTED, Done, MailState, Outcome, OutcomeState, Plan, Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,10 +96,13 @@ def due(
     return now + timedelta(seconds=wait)
 
 
-def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work) -> Ended:
-    """Try one step once and say how it ended; `call` runs the handler, `number` counts attempts from 1, `first` is the mail's arrival."""
+def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work, seconds: float | None = None) -> Ended:
+    """Try one step once and say how it ended; `call` runs the handler, `number` counts attempts from 1, `first` is the mail's arrival.
+
+    `seconds`: how long it may take; None: as the step or the settings say.
+    """
     try:
-        with time_limit(step.timeout or work.step_timeout):
+        with time_limit(seconds or step.timeout or work.step_timeout):
             result = _done(call())
     except Failed as error:
         return gave_up(step, number, str(error))
@@ -107,7 +110,9 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
         return _again(step, number, first, work, str(error), error.retry_after)
     except TimeUp as error:
         return _again(step, number, first, work, str(error))
-    except (Exception, SystemExit) as error:  # the unknown error is temporary
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the unknown error is temporary
         _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
         return _again(step, number, first, work, f"{type(error).__name__}: {error}")
     return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row)
@@ -116,6 +121,22 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
 def gave_up(step: Step, number: int, detail: str) -> Ended:
     """A step that will not be tried again, since its handler or the store refuses: dead, failed or held, as its `on_error` says."""
     return Ended(_outcome(step, _GIVEN_UP[step.on_error], number, detail))
+
+
+def too_late(plan: Plan) -> Plan:
+    """A plan for mail whose sender was answered 250 already: nobody can be refused any more, so it is held for those whom a rule refuses."""
+    if not plan.refused:
+        return plan
+    steps = list(plan.steps)
+    for recipient, reply in plan.refused.items():
+        why = f"a rule refuses {recipient} ({reply}), but the mail was acknowledged before"
+        steps.append(Step(len(steps) + 1, _refuser(plan, recipient), "quarantine", {"reason": why}, (recipient,)))
+    return replace(plan, reply=ACCEPTED, refused={}, steps=tuple(steps))
+
+
+def _refuser(plan: Plan, recipient: str) -> str:
+    """The last rule that matched for a recipient: a refusal ends judging for it."""
+    return next((d.rule for d in reversed(plan.decisions) if d.matched and not d.shadow and recipient in d.recipients), "refuse")
 
 
 def refusals(plan: Plan) -> tuple[Outcome, ...]:
@@ -138,7 +159,7 @@ def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wi
 
 def _done(result: object) -> Done:
     if isinstance(result, Done):
-        return result
+        return result if result.detail is None else replace(result, detail=str(result.detail))
     if isinstance(result, Row):
         return Done(f"row in {result.table}", result)
     if result is None or isinstance(result, str):

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from inbox import hookspecs
+from inbox.deadline import TimeUp
 from inbox.errors import PluginError
 from inbox.options import is_secret
 
@@ -238,7 +239,9 @@ class Plugins:
             arguments = {"mail": mail, "receipt": receipt}
             try:
                 implementation.function(*[arguments[name] for name in implementation.argnames])
-            except Exception:
+            except (KeyboardInterrupt, TimeUp):
+                raise
+            except BaseException:
                 logging.getLogger("inbox.plugins").exception("observer failed", extra={"plugin": implementation.plugin_name})
 
     def listing(self) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from inbox.errors import Deferred, InboxError
 from inbox.inspect import MailFacts, Materials
-from inbox.model import Envelope, Mail, Plan, Raw, Reply
+from inbox.model import INTERNAL, Envelope, Mail, Plan, Raw, Reply
 from inbox.rules import Rules, admit
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from inbox.store import Keeper
 
 _NOTHING = Raw.of(b"")
+_READY = "ready"
+_AT_RCPT = 0.05
+"""Seconds that a fact may take at RCPT: all sessions wait for it. One that takes longer is not known yet."""
 
 
 class Judging(Protocol):
@@ -48,20 +51,25 @@ class Reception:
         counter: Counter,
     ) -> None:
         self._rules, self._keeper, self._judge = rules, keeper, judge
-        self._plugins, self._settings, self._memory, self._counter = plugins, settings, memory, counter
+        self._plugins, self._memory, self._counter = plugins, memory, counter
+        self._quick = settings.model_copy(update={"work": settings.work.model_copy(update={"fact_timeout": _AT_RCPT})})
 
     def admit(self, envelope: Envelope, recipient: str) -> Reply | None:
         """None when the recipient may be served, else the refusal: unknown domain, or a rule that refuses on envelope facts alone."""
         rules = self._rules()
         mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
-        facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._settings)
-        return admit(rules, facts, recipient)
+        facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._quick, rules.secrets)
+        refusal = admit(rules, facts, recipient)
+        return INTERNAL if refusal and facts.failed else refusal
 
     async def take(self, mail: Mail) -> Sequence[Reply]:
         """Keep a mail and answer for each recipient, in order. A 250 means: durable, under the id that the text ends with."""
         recipients = mail.envelope.recipients
         plan = await self._judge.plan(mail) if self._rules().refuses_on_content else None
         refused = plan.refused if plan else {}
+        for decision in plan.decisions if plan else ():
+            if decision.matched:
+                self._counter.count("inbox_rule_matched_total", rule=decision.rule)
         kept = None
         if not recipients or any(recipient not in refused for recipient in recipients):
             kept = Reply(250, "2.0.0", f"kept as {await self._keeper.keep(mail, plan)}")
@@ -80,12 +88,12 @@ class Judge:
         self._lock = asyncio.Lock()
         self._process: Any = None
         self._pipe: Connection[Any, Any] | None = None
-        self._stale = False
+        self._stale = self._closed = self._ready = False
 
     async def plan(self, mail: Mail) -> Plan:
         """The plan for a mail; Deferred when the judge died or took longer than `judge_timeout`."""
         async with self._lock:
-            answer = await asyncio.to_thread(self._ask, mail)
+            answer = "the daemon stops" if self._closed else await asyncio.to_thread(self._ask, mail)
         if isinstance(answer, Plan):
             return answer
         raise Deferred(f"judging before the 250 failed: {answer}")
@@ -95,6 +103,9 @@ class Judge:
             self.stop()
         pipe = self._pipe or self._start()
         try:
+            if not self._ready and not pipe.poll(self._settings.work.judge_timeout):
+                raise TimeoutError("it did not start")
+            self._ready = self._ready or pipe.recv() == _READY
             pipe.send(mail)
             if pipe.poll(self._settings.work.judge_timeout):
                 answer: Plan | str = pipe.recv()
@@ -125,7 +136,12 @@ class Judge:
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
-        self._stale = False
+        self._stale = self._ready = False
+
+    def close(self) -> None:
+        """End for good: no further mail is judged."""
+        self._closed = True
+        self.stop()
 
 
 def _judge(pipe: Connection[Any, Any], settings: Settings) -> None:
@@ -136,10 +152,11 @@ def _judge(pipe: Connection[Any, Any], settings: Settings) -> None:
     store = open_store(settings.dir)
     try:
         box = open_inbox(settings, store, last_good=True)
+        pipe.send(_READY)
         while True:
             mail = pipe.recv()
             try:
-                pipe.send(box.judge(mail))
+                pipe.send(box.judge_before_reply(mail))
             except InboxError as error:
                 pipe.send(str(error))
     except (EOFError, KeyboardInterrupt):

@@ -34,6 +34,7 @@ GRACE = 5.0
 _LOOK = 0.1
 _FIRST_WAIT, _LONGEST_WAIT, _LIVED = 0.1, 30.0, 10.0
 _STOP_SECONDS = 25.0
+_TIDY_EVERY = 60.0
 _OWN_PATIENCE = 5.0  # orphans of a supervisor that was killed are killed with it, but not in no time
 
 
@@ -90,6 +91,7 @@ class Supervisor:
             folder.mkdir(mode=0o700, exist_ok=True)
         self._children = [_Child(f"worker-{number}", folder) for number in range(1, count + 1)]
         self._lock = -1
+        self._tidy_at = 0.0
 
     async def run(self) -> None:
         """Keep the workers running until `stop`. Raises StoreLocked when another supervisor works on this store."""
@@ -97,6 +99,7 @@ class Supervisor:
             self._lock = await asyncio.to_thread(self._store.own, "work", _OWN_PATIENCE)
             await asyncio.to_thread(self._store.void_leases, datetime.now(UTC))
         while not self._stopping.is_set():
+            await self._tidy()
             for child in self._children:
                 try:
                     await self._look_after(child)
@@ -105,6 +108,14 @@ class Supervisor:
                     child.not_before = time.monotonic() + 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _LOOK)
+
+    async def _tidy(self) -> None:
+        """Once a minute: what a command had in hand that was killed is free again."""
+        if not self._children or time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + _TIDY_EVERY
+        with contextlib.suppress(StoreError):  # tried again in a minute
+            await asyncio.to_thread(self._store.void_hands)
 
     async def stop(self, seconds: float = _STOP_SECONDS) -> None:
         """Let the workers finish the step in hand, for so long; then kill them. Their mails are given back."""

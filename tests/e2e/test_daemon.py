@@ -238,3 +238,43 @@ def test_receiving_and_working_in_two_programs(daemon_of, program):
     finally:
         work.terminate()
         assert work.wait(35) == 0
+
+
+CUSTOMERS = """
+from pathlib import Path
+from inbox import hookimpl
+
+@hookimpl
+def register_facts(register):
+    register("customer", customer)
+
+def customer(envelope):
+    \"\"\"Asks a list that may be out of reach.\"\"\"
+    return envelope.sender in Path("customers.txt").read_text().split() or None
+"""
+
+
+def test_a_fact_that_fails_refuses_nobody_for_good(daemon_of, program):
+    (program.folder / "plugins").mkdir()
+    (program.folder / "plugins" / "customers.py").write_text(CUSTOMERS)
+    (program.folder / "customers.txt").write_text("alice@example.org")
+    rules = "rules: [{name: strangers, unless: {customer: {exists: true}}, refuse: We do not know you}]"
+    daemon = daemon_of(STORE.replace("rules: []", rules))
+
+    def code(sender):
+        try:
+            daemon.send(b"Subject: x\r\n\r\nx\r\n", sender=sender)
+        except smtplib.SMTPResponseException as refusal:
+            return refusal.smtp_code
+        return 250
+
+    assert (code("alice@example.org"), code("bob@example.org")) == (250, 550)
+    (program.folder / "customers.txt").unlink()
+    assert (code("alice@example.org"), code("bob@example.org")) == (451, 451)
+
+
+def test_rules_that_name_an_impossible_file_do_not_end_the_daemon(daemon_of):
+    daemon = daemon_of(rule("old"))
+    daemon.rules.write_text('version: 1\ndomains: [example.com]\nlists: {v: {file: "a\\0b"}}\nrules: []\ndefault: [store]\n')
+    until(lambda: "the old ones stay live" in daemon.log(), "the log says so")
+    assert labels(daemon) == ["old"]

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from inbox.model import Reply
 from inbox.sources.smtp.data import IN_MEMORY, Body
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
@@ -306,3 +307,11 @@ def test_all_listeners_of_the_settings_are_open(open_door):
 def test_addresses_of_exempt_networks_may_have_more_connections(open_door, connect):
     door = open_door(limits={"connections_per_address": 2})
     assert [connect(door.port).ask("NOOP")[:3] for _ in range(5)] == ["250"] * 5
+
+
+def test_a_client_that_is_put_off_again_and_again_is_not_sent_away(open_door, connect):
+    door = open_door(hold=lambda: Reply(452, "4.3.1", "Not enough disk space, try again later"))
+    client = connect(door.port)
+    client.ask("EHLO x.test")
+    answers = [(client.ask("MAIL FROM:<a@x.test>")[:3], client.ask("RSET")[:3]) for _ in range(150)]
+    assert set(answers) == {("452", "250")}

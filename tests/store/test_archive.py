@@ -175,26 +175,47 @@ def at(mail, **shift):
     return mail
 
 
-def test_a_mail_counts_those_that_came_before_it_and_keeps_its_place(store, new_mail):
+@pytest.fixture
+def kept(store, new_mail):
+    """A mail that is in the store; `hours` shifts its arrival."""
+
+    def keep(subject="x", **shift):
+        mail = at(new_mail(subject), **shift)
+        store.keep_all([(mail, None)])
+        return mail
+
+    return keep
+
+
+def test_a_mail_counts_those_that_came_before_it_and_keeps_its_place(store, kept):
     memory, window = store.memory(), timedelta(days=1)
-    mails = [new_mail(str(n)) for n in range(3)]
+    mails = [kept(str(n)) for n in range(3)]
     assert [memory.earlier("seen", "key", mail, window) for mail in mails] == [0, 1, 2]
     assert [memory.earlier("seen", "key", mail, window) for mail in mails] == [0, 1, 2]
     assert memory.earlier("seen", "other", mails[2], window) == 0
     assert memory.earlier("rate", "key", mails[2], window) == 0
 
 
-def test_mails_outside_the_window_do_not_count(store, new_mail):
+def test_mails_outside_the_window_do_not_count(store, kept):
     memory = store.memory()
-    memory.earlier("rate", "a@x.test", at(new_mail(), hours=-3), timedelta(hours=1))
-    memory.earlier("rate", "a@x.test", at(new_mail(), minutes=-30), timedelta(hours=1))
-    assert memory.earlier("rate", "a@x.test", new_mail(), timedelta(hours=1)) == 1
-    assert memory.earlier("rate", "a@x.test", new_mail(), timedelta(hours=4)) == 3
+    memory.earlier("rate", "a@x.test", kept(hours=-3), timedelta(hours=1))
+    memory.earlier("rate", "a@x.test", kept(minutes=-30), timedelta(hours=1))
+    assert memory.earlier("rate", "a@x.test", kept(), timedelta(hours=1)) == 1
+    assert memory.earlier("rate", "a@x.test", kept(), timedelta(hours=4)) == 3
 
 
-def test_to_explain_notes_nothing(store, new_mail):
+def test_a_mail_that_was_judged_but_never_kept_does_not_count(store, new_mail, kept):
+    memory, window = store.memory(), timedelta(days=1)
+    refused_for_now = new_mail()
+    assert memory.earlier("seen", "key", refused_for_now, window) == 0
+    sent_again = kept()
+    assert memory.earlier("seen", "key", sent_again, window) == 0
+    assert memory.earlier("seen", "key", kept(), window) == 1
+
+
+def test_to_explain_notes_nothing(store, kept):
     memory, peek, window = store.memory(), store.memory(read_only=True), timedelta(days=1)
-    first, second = new_mail(), new_mail()
+    first, second = kept(), kept()
     assert peek.earlier("seen", "key", first, window) == 0
     assert memory.earlier("seen", "key", first, window) == 0
     assert peek.earlier("seen", "key", second, window) == 1
@@ -202,8 +223,8 @@ def test_to_explain_notes_nothing(store, new_mail):
     assert memory.earlier("seen", "key", second, window) == 1
 
 
-def test_memory_outlives_the_process(store, folder, new_mail):
-    store.memory().earlier("seen", "key\udcff", new_mail(), timedelta(days=1))
+def test_memory_outlives_the_process(store, folder, kept, new_mail):
+    store.memory().earlier("seen", "key\udcff", kept(), timedelta(days=1))
     store.close()
     assert open_store(folder).memory().earlier("seen", "key\udcff", new_mail(), timedelta(days=1)) == 1
 

@@ -63,7 +63,7 @@ def test_a_stored_plan_is_performed_and_not_decided_anew(room, work):
     assert room.receipt(id_).plan == plan
 
 
-def test_refused_recipients_are_on_record_once(room, work):
+def test_who_is_refused_before_the_250_is_on_record_and_who_would_be_after_it_is_held(room, work):
     room.rules(
         text="""
 version: 1
@@ -78,9 +78,12 @@ default: [store]
     id_ = room.send("no")
     given = room.send("x", Plan("v", refused={"u@example.com": Reply(550, "5.7.1", "no")}))
     work()
-    assert [(o.n, o.state) for o in room.receipt(id_).outcomes] == [(0, "refused")]
     assert [(o.n, o.state) for o in room.receipt(given).outcomes] == [(0, "refused")]
-    assert room.receipt(id_).state == room.receipt(given).state == "settled"
+    assert room.receipt(given).state == "settled"
+    late = room.receipt(id_)
+    assert late.state == "quarantined", "a mail that was acknowledged is never settled with nothing done"
+    assert late.plan.reply.code == 250
+    assert "was acknowledged before" in late.outcomes[0].detail
 
 
 def test_the_plan_is_on_disk_before_an_acting_step_begins_and_each_outcome_before_the_next(room, work, monkeypatch):

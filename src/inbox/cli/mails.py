@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,7 @@ def process(files: tuple[str, ...], envelope: Callable[[bytes], Envelope], setti
 
     What is deferred stays in the store for the next worker: exit status 75. A mail that ends dead or refused: 1.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # in order, so that the mail in hand is given back
     store = open_store(settings)
     box = open_inbox(settings, store)
     store.remember_rules(box.rules.version, box.rules.source)

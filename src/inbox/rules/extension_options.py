@@ -16,7 +16,7 @@ from inbox.rules.scope import Scope, suggest
 if TYPE_CHECKING:
     from inbox.plugins import Extension
 
-_REFERENCE = re.compile(r"env:\w+|file:.+")
+_REFERENCE = re.compile(r"env:\w+|file:.+|inline:[0-9a-f]{12}")  # inline: of a text that the store kept, without its secrets
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",

@@ -45,7 +45,11 @@ class Scope:
         return self.files[path]
 
     def path(self, name: str) -> Path:
-        return (self.folder / name).resolve()
+        """Where a file is that the rules name; OSError when no file can have this name."""
+        try:
+            return (self.folder / name).resolve()
+        except ValueError as error:
+            raise OSError(str(error)) from None
 
     def fact_problem(self, name: str) -> str | None:
         """What is wrong with a fact's name, or None."""

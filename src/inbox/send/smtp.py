@@ -11,7 +11,6 @@ connection that is lost between the final dot and the answer can make a mail arr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from inbox.config import Relay as Settings
 
+_LAST_ANSWER = 600.0  # seconds that a server may take to answer the final dot (RFC 5321 section 4.5.3.2.6)
 _OURS = (530, 534, 535, 538)  # the server wants TLS or a login: our settings, not the mail
 
 
@@ -114,8 +114,6 @@ async def _hand_over(client: SMTP, letter: _Letter) -> str:
     if len(refused) == len(letter.recipients):
         raise Failed("; ".join(refused))
     answer = await _data(client, letter.raw)
-    with contextlib.suppress(Exception):  # the mail is taken; how the server says good-bye changes nothing
-        await client.quit(timeout=5)
     if refused:
         raise Failed(f"{'; '.join(refused)}; the other recipients got it: {answer}")
     return answer
@@ -143,7 +141,7 @@ async def _data(client: SMTP, raw: bytes) -> str:
     import aiosmtplib  # noqa: PLC0415
 
     try:
-        answer = await client.data(raw)
+        answer = await client.data(raw, timeout=_LAST_ANSWER)
     except aiosmtplib.SMTPDataError as error:
         return _judged(error.code, error.message)
     return _judged(answer.code, answer.message)

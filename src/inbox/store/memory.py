@@ -30,7 +30,10 @@ class StoredMemory:
         with self._connections.read() as db:
             row = db.execute("select n from inbox_marks where kind = ? and key = ? and mail = ?", named).fetchone()
             since = micros(mail.received_at - window)
-            sql = "select count(*) from inbox_marks where kind = ? and key = ? and mail <> ? and received_at >= ? and n < ?"
+            sql = (
+                "select count(*) from inbox_marks where kind = ? and key = ? and mail <> ? and received_at >= ? and n < ?"
+                " and exists (select 1 from inbox_mails where id = inbox_marks.mail)"  # judged before the 250, but not kept: it never came
+            )
             number: int = db.execute(sql, (*named, since, row[0] if row else 1 << 62)).fetchone()[0]
         return number
 

@@ -95,7 +95,10 @@ def _column(value: Any) -> Any:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, (list, dict, tuple)):
-        return to_json(value)
+        try:
+            return to_json(value)
+        except (TypeError, ValueError) as error:
+            raise Failed(f"a column holds what JSON cannot say ({error}); use text, numbers, lists and mappings of these") from None
     if isinstance(value, int) and value not in _SQLITE_INTEGER:
         return str(value)
     return value

@@ -47,7 +47,8 @@ class SqliteStore(Arrivals, Work, Archive, Operations, Records):
                 os.close(owned.descriptor)  # not emptied: the next start checks again
                 raise
             self._roles[role] = owned
-            self._blobs.sweep()
+            if role == "serve":  # nobody else receives now, so what is half written is nobody's
+                self._blobs.sweep()
         return self._roles[role].descriptor
 
     def _check(self, *, thorough: bool) -> None:

@@ -146,15 +146,19 @@ class Work(Base):
         Steps that a wrong clock put off for more than a day are due now.
         """
         with self._connections.write() as db:
-            rows = db.execute(
-                "select distinct lease from inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is not null"
-            ).fetchall()
-            void = [(row[0],) for row in rows if not _alive(row[0])]
-            db.executemany("update inbox_mails set lease = null where state in ('kept', 'waiting') and lease = ?", void)
+            _let_go(db, [lease for lease in _leases(db) if not _alive(lease)])
             far = db.execute(f"select seq from {_FREE} and due_at > ?", (micros(now + _FAR),)).fetchall()  # noqa: S608  constant
             seqs = [(micros(now), row[0]) for row in far]
             db.executemany("update inbox_mails set due_at = ? where seq = ?", seqs)
             db.executemany("update inbox_steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
+
+    def void_hands(self) -> None:
+        """Give back what an `inbox process` had in hand that is gone (killed, for example)."""
+        with self._connections.read() as db:
+            gone = [lease for lease in _leases(db) if lease.startswith(_BY_HAND) and not _alive(lease)]
+        if gone:
+            with self._connections.write() as db:
+                _let_go(db, gone)
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """A worker died over step `n` of a mail (0: over reading or judging it); how often that happened is returned.
@@ -201,6 +205,17 @@ class Work(Base):
 def hand_lease() -> str:
     """The lease of a command that works on a mail itself."""
     return f"{_BY_HAND}{os.getpid()}"
+
+
+def _leases(db: sqlite3.Connection) -> list[str]:
+    """Names of those that have mails in hand."""
+    sql = "select distinct lease from inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is not null"
+    return [row[0] for row in db.execute(sql)]
+
+
+def _let_go(db: sqlite3.Connection, leases: Sequence[str]) -> None:
+    sql = "update inbox_mails set lease = null where state in ('kept', 'waiting') and lease = ?"
+    db.executemany(sql, [(lease,) for lease in leases])
 
 
 def _alive(lease: str) -> bool:

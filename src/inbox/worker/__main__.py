@@ -74,16 +74,17 @@ class Between:
             self._wishes.reloading |= self._box.rules.stamps() != self._stamps
 
     def count(self) -> None:
-        self._store.add_counts(self._metrics.drain())
+        self._metrics.hand_over(self._store.add_counts)
 
     def _reload(self) -> None:
-        self._stamps = self._box.rules.stamps()
+        files, self._stamps = self._box.rules.files, self._box.rules.stamps()  # before reading: what is saved meanwhile is seen
         try:
             self._box.reload()
         except InboxError as error:
             _LOG.error("rules not loaded; the old ones stay live", extra={"problem": str(error)})
             return
-        self._stamps = self._box.rules.stamps()
+        if self._box.rules.files != files:
+            self._stamps = self._box.rules.stamps()
         self._store.remember_rules(self._box.rules.version, self._box.rules.source)
 
 

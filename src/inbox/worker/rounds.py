@@ -170,7 +170,7 @@ class Worker:
         mail = claim.mail
         with self._slot.holding(mail.id, 0, self._work.judge_timeout):
             try:
-                plan = claim.plan or self._box.judge(mail)
+                plan = claim.plan or self._box.judge_after_reply(mail)
                 hand = _Hand(claim, plan, dict(claim.states))
                 if not claim.states:
                     hand.words = self._box.words(mail)
@@ -206,7 +206,7 @@ class Worker:
 
     def _attempt(self, hand: _Hand, step: Step) -> Ended:
         hand.tried.add(step.n)
-        self._slot.begin(hand.mail.id, step.n, step.timeout or self._work.step_timeout)
+        self._slot.begin(hand.mail.id, step.n, self._box.time_for(step))
         ended = self._box.attempt(hand.mail, step, hand.claim.attempts.get(step.n, 0) + 1)
         if os.getpid() != self._pid:
             os._exit(_FORKED)  # a child of a handler came back: it must touch neither slot nor store

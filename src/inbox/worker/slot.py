@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from inbox.deadline import TimeUp
+
 
 @dataclass(frozen=True, slots=True)
 class InHand:
@@ -76,9 +78,11 @@ class Slot:
 
     @contextmanager
     def holding(self, mail: str, n: int, seconds: float) -> Iterator[None]:
-        """`begin` and `end` around something."""
+        """`begin` and `end` around something. What ends the process leaves the slot as it is: the supervisor reads it."""
         self.begin(mail, n, seconds)
         try:
             yield
-        finally:
+        except (Exception, TimeUp):
             self.end()
+            raise
+        self.end()

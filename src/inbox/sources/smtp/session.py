@@ -128,7 +128,7 @@ class Session(Wire):
     def _chat(self) -> None:
         self._small_talk += 1
         if self._small_talk > _SMALL_TALK:
-            raise HangUp(replies.TOO_MANY_ERRORS, "errors")
+            raise HangUp(replies.TOO_MUCH_TALK, "commands")
 
     # who is there
 
@@ -218,6 +218,7 @@ class Session(Wire):
         if self._envelope is not None:
             raise Refused(replies.NESTED_MAIL, "order")
         if (busy := self.server.hold()) is not None:
+            self._small_talk = 0  # that nothing comes of it is our doing
             raise Refused(busy, "hold")
         sender, parameters = read_sender(argument)
         if parameters and not self._extended:
