@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import types
 
@@ -175,3 +176,32 @@ def test_facts_that_hang_together_cost_no_more_than_the_time_to_judge(inbox_for)
     notes = [decision.conditions[0].note for decision in box.explain(make_mail()).plan.decisions]
     assert all("fact failed" in note for note in notes)
     assert "no time left" in notes[-1]
+
+
+def test_a_mail_that_is_held_goes_no_further_until_it_is_released(inbox_for, outbox, tmp_path):
+    rules = "[{name: odd, do: [quarantine]}, {name: on, do: [{forward: {to: team@corp.test}}]}]"
+    box, store, mail = inbox_for(STORE.replace("[]", rules)), open_store(tmp_path / "data"), make_mail()
+    with store.working_on(mail) as journal:
+        assert box.process(mail, journal).state == "quarantined"
+    assert outbox.sent == []
+    store.release_quarantine(mail.id)
+    assert store.receipt(mail.id).state == "waiting"
+    store.close()
+
+
+def test_explain_refuses_whom_the_door_refuses(inbox_for):
+    receipt = inbox_for(STORE).explain(make_mail(recipients=["u@other.test"]))
+    assert str(receipt.reply) == "554 5.7.1 Relay access denied"
+    partly = inbox_for(STORE).explain(make_mail(recipients=["u@other.test", "u@example.com"])).plan
+    assert (list(partly.refused), partly.reply.code, partly.steps[0].recipients) == (["u@other.test"], 250, ("u@example.com",))
+
+
+def test_rules_given_as_text_leave_no_folder_behind():
+    from inbox.testing import inbox_for
+
+    box = inbox_for(STORE)
+    folder = box.rules.path.parent
+    assert folder.is_dir()
+    del box
+    gc.collect()
+    assert not folder.exists()

@@ -32,6 +32,14 @@ READY = [
     ("on_error stop: given up skips the rest", [{"on_error": "stop"}, {}, {}], {1: "failed"}, [], [2, 3]),
     ("when_done stop: done skips the rest", [{"when_done": "stop"}, {}], {1: "done"}, [], [2]),
     ("when_done stop: failed lets the next run", [{"when_done": "stop", "on_error": "continue"}, {}], {1: "failed"}, [2], []),
+    (
+        "held: later steps for the same recipients wait",
+        [{"recipients": ("a@x",)}, {"recipients": ("a@x",), "rule": "o"}],
+        {1: "held"},
+        [],
+        [],
+    ),
+    ("held: other recipients go on", [{"recipients": ("a@x",)}, {"recipients": ("b@x",)}], {1: "held"}, [2], []),
     ("another rule is not touched", [{"on_error": "stop"}, {"rule": "other"}], {1: "failed"}, [2], []),
     ("a skipped step passes its stop on", [{"on_error": "stop"}, {"when_done": "stop"}, {}], {1: "failed", 2: "skipped"}, [], [3]),
 ]

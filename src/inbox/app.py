@@ -26,7 +26,7 @@ from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
 from inbox.ports import Counter, Journal, Memory, Outbox
-from inbox.rules import Rules, decide, expand, load
+from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
@@ -128,9 +128,8 @@ class Inbox:
         """All of it, here and now: judge, try every step once, write plan and outcomes into the journal."""
         plan = self.judge(mail)
         run = _Run(mail, journal.planned(mail, plan) if journal else plan, journal)
-        while turn := run.turn():
-            for step in turn:
-                run.add(self.attempt(mail, step, 1))
+        while step := run.next():
+            run.add(self.attempt(mail, step, 1))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)
@@ -154,7 +153,12 @@ class Inbox:
     # its parts
 
     def _judge(self, facts: MailFacts) -> Plan:
-        plan = decide(self.rules, facts, facts.materials.mail.envelope.recipients)
+        recipients = facts.materials.mail.envelope.recipients
+        served = tuple(recipient for recipient in recipients if self.rules.accepts(recipient))
+        plan = decide(self.rules, facts, served) if served or not recipients else Plan(self.rules.version, RELAY_DENIED)
+        if len(served) < len(recipients):
+            strangers = {recipient: RELAY_DENIED for recipient in recipients if recipient not in served}
+            plan = replace(plan, refused={**plan.refused, **strangers})
         if self.counter:
             for decision in plan.decisions:
                 if decision.matched:
@@ -202,12 +206,12 @@ class _Run:
         for outcome in perform.refusals(plan):
             self.add(Ended(outcome))
 
-    def turn(self) -> list[Step]:
-        """Mark what earlier steps ended; the steps that may be tried now and were not yet."""
+    def next(self) -> Step | None:
+        """Mark what earlier steps ended; the first step that may be tried now and was not yet."""
         run, skip = perform.ready(self.plan, self.states)
         for step in skip:
             self.add(Ended(perform.skipped(step)))
-        return [step for step in run if step.n not in self.states] or (self.turn() if skip else [])
+        return next((step for step in run if step.n not in self.states), self.next() if skip else None)
 
     def add(self, ended: Ended) -> None:
         if self.journal:

@@ -88,7 +88,7 @@ def resolve_secret(reference: str, inline: Mapping[str, str]) -> str:
             raise Deferred(f"secret file {name} cannot be read: {error.strerror}") from None
     if kind == "inline" and reference in inline:
         return inline[reference]
-    raise Deferred(f"secret {reference} is not set here; set it and the step is tried again")
+    raise Deferred(f"secret {reference} is not set here; set it, and it is looked up again")
 
 
 def with_secrets(options: Mapping[str, Any], names: frozenset[str], inline: Mapping[str, str]) -> dict[str, Any]:

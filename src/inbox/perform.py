@@ -45,12 +45,15 @@ class Ended:
 def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Steps that may run now, and steps that an earlier one of their rule has ended: those are to be marked `skipped`.
 
+    Steps behind one that holds the mail, for the same recipients, wait until it is released.
     `states`: the last outcome of each step by number; a step without one was never tried. A deferred step may run: whether it is due
     is the store's business.
     """
     run, skip = [], []
     for step in plan.steps:
         if states.get(step.n) in ENDED:
+            continue
+        if any(states.get(other.n) == "held" and other.n < step.n and {*other.recipients} & {*step.recipients} for other in plan.steps):
             continue
         before = [_gate(other, states.get(other.n)) for other in plan.steps if other.n < step.n and other.rule == step.rule]
         if "ended" in before:

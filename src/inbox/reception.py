@@ -146,9 +146,11 @@ class Judge:
 
 def _judge(pipe: Connection[Any, Any], settings: Settings) -> None:
     """The judge's own process: a mail comes in, a plan or the words of a failure go out."""
-    from inbox.assemble import open_inbox  # noqa: PLC0415  only the judge's process needs it
+    from inbox import logs  # noqa: PLC0415  only the judge's process needs these
+    from inbox.assemble import open_inbox  # noqa: PLC0415
     from inbox.store import open_store  # noqa: PLC0415
 
+    logs.setup(settings.log.level, addresses=settings.log.addresses)
     store = open_store(settings.dir)
     try:
         box = open_inbox(settings, store, last_good=True)

@@ -192,8 +192,10 @@ def _isolation() -> list[str]:
 
 def main(settings: Settings) -> None:
     """`inbox work`: `settings.workers` workers, until SIGTERM or SIGINT. SIGHUP reloads the rules."""
-    from inbox.store import open_store  # noqa: PLC0415  a heavy import of this command only
+    from inbox.assemble import open_inbox  # noqa: PLC0415  heavy imports of this command only
+    from inbox.store import open_store  # noqa: PLC0415
 
+    open_inbox(settings)  # what is wrong with rules or plugins is said now, not by worker after worker
     os.umask(0o077)
     store = open_store(settings.dir)
     try:

@@ -11,7 +11,9 @@ pytest finds the fixtures `inbox_for` and `outbox` by itself; the rest needs no 
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -160,13 +162,16 @@ def inbox_for(
     from inbox.config import validate  # noqa: PLC0415
     from inbox.plugins import Plugins  # noqa: PLC0415
 
-    return Inbox(
+    box = Inbox(
         _rules_file(rules),
         plugins=Plugins(plugins_dir, modules),
         settings=validate(settings),
         memory=memory or MemoryNotes(),
         outbox=outbox or Outbox(),
     )
+    if isinstance(rules, str) and "\n" in rules:
+        weakref.finalize(box, shutil.rmtree, box.rules.path.parent, ignore_errors=True)
+    return box
 
 
 def _rules_file(rules: str | Path) -> Path:

@@ -163,6 +163,15 @@ ERRORS = [
     (["serve", "--smtp", "nonsense", "--rules", "rules.yaml"], 2, "HOST:PORT"),
     (["check", "--plugins-dir", "nowhere"], 2, "nowhere"),
     (["nosuchcommand"], 2, "nosuchcommand"),
+    (["explain", str(MAIL / "hello.eml"), "--to", "foo"], 2, "user@example.com"),
+    (["explain", str(MAIL / "hello.eml"), "--to", "u@example.com", "--from", "x y"], 2, "user@example.com"),
+    (["explain", str(MAIL / "hello.eml"), "--to", "u@example.com", "--ip", "bogus"], 2, "192.0.2.1"),
+    (["dead", "retry", "--all", "--dir", "nowhere"], 2, "no store in nowhere"),
+    (["dead", "retry"], 2, "--all"),
+    (["train", "--label", "", str(MAIL / "hello.eml")], 2, "spam"),
+    (["list", "--limit", "0"], 2, "--limit"),
+    (["list", "--config", "none.toml"], 2, "none.toml"),
+    (["work", "--rules", "missing.yaml"], 2, "missing.yaml"),
     (["train", "--label", "x", "missing.eml"], 2, "missing.eml"),
 ]
 
@@ -174,6 +183,7 @@ def test_an_error_of_use_is_one_line_with_the_remedy(here, arguments, status, wo
     assert done.returncode == status, text
     assert words in text
     assert "Traceback" not in text
+    assert text.count("\n") == 1, text
 
 
 def test_an_unknown_setting_in_the_environment_is_named(here):
@@ -197,3 +207,28 @@ def test_demo_shows_five_mails(program):
         ("alice@customer.example",),
         ("bookkeeping@office.example",),
     }
+
+
+def test_doctor_finds_secrets_that_are_not_set(here):
+    here.environment["INBOX_AUTH__JOE"] = "env:NO_SUCH_VARIABLE"
+    text = here("doctor", status=1)
+    assert "auth.joe: secret env:NO_SUCH_VARIABLE is not set" in text
+
+
+def test_a_handler_that_raises_prints_no_traceback(here):
+    folder = here.folder / "plugins"
+    folder.mkdir()
+    source = (
+        "from inbox import hookimpl\n\n@hookimpl\ndef register_handlers(register):\n    register('boom', boom)\n\n"
+        "def boom(mail):\n    'Raises.'\n    raise ValueError('boom at alice@peer.test')\n"
+    )
+    (folder / "boom.py").write_text(source)
+    (here.folder / "rules.yaml").write_text(RULES.replace("default: [store]", "default: [boom]"))
+    done = here.run("process", MAIL / "hello.eml", *TO)
+    assert done.returncode == 75
+    assert done.stderr == b""
+
+
+def test_the_store_is_no_mail(here):
+    here("process", MAIL / "hello.eml", *TO)
+    here("train", "--label", "x", "inbox-data", status=2)

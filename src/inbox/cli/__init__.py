@@ -5,6 +5,7 @@ Exit status: 0 ok, 1 the answer is no, 2 usage or configuration, 75 try again (E
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib import import_module
@@ -78,6 +79,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
     from inbox.errors import Deferred, InboxError, StoreError
 
+    logging.getLogger().addHandler(logging.NullHandler())  # what went wrong stands in receipts; daemons set up their logs themselves
     try:
         return program.main(args=arguments, prog_name="inbox", standalone_mode=False) or OK
     except click.exceptions.Exit as end:
@@ -85,8 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         return 130
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _say(error, error.exit_code)
     except (Deferred, StoreError) as error:
         return _say(error, AGAIN)
     except InboxError as error:
@@ -99,6 +100,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(error: Exception, status: int) -> int:
-    for line in str(error).splitlines() or [type(error).__name__]:
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename or 'file'}: {error.strerror}"
+    for line in text.splitlines() or [type(error).__name__]:
         click.echo(f"inbox: {line}", err=True)
     return status

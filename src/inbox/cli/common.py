@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,11 +53,26 @@ def envelope_options(command: Callable[..., Any]) -> Callable[..., Any]:
         def envelope(raw: bytes) -> Envelope:
             if not recipients:
                 raise click.UsageError("say whom the mail is for: --to ADDR (the envelope decides, not the To header)")
+            _check_envelope(sender, recipients, ip)
             return Envelope(_sender(sender, raw), recipients, helo=helo, ip=ip)
 
         return command(envelope=envelope, **options)
 
     return wrapped
+
+
+def _check_envelope(sender: str | None, recipients: tuple[str, ...], ip: str | None) -> None:
+    """UsageError for what no client could have said."""
+    for option, address in [("--from", sender), *(("--to", recipient) for recipient in recipients)]:
+        plain = (address or "").strip().removeprefix("<").removesuffix(">")
+        if (option == "--to" or plain) and plain.lower() != "postmaster" and not re.fullmatch(r'(?:"[^"]+"|[^\s@"]+)@[^\s@]+', plain):
+            raise click.UsageError(
+                f"{option} {address!r} is no address; write user@example.com" + (" ('' for none)" if option == "--from" else "")
+            )
+    try:
+        ipaddress.ip_address(ip or "::")
+    except ValueError:
+        raise click.UsageError(f"--ip {ip!r} is no address; write 192.0.2.1 or 2001:db8::1") from None
 
 
 def _sender(sender: str | None, raw: bytes) -> str | None:
@@ -75,11 +92,11 @@ def mails_of(paths: Iterable[str], envelope: Callable[[bytes], Envelope]) -> Ite
         yield name, Mail.of(raw, envelope(raw))
 
 
-def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore:
-    """The store of the settings; to read from one that is not there is an error, not a new store."""
+def open_store(settings: Settings, *, read_only: bool = False, make: bool = True) -> SqliteStore:
+    """The store of the settings; to read from one that is not there is an error, not a new store, and so it is unless `make`."""
     from inbox import store
 
-    if read_only and not (settings.dir / store.DATABASE).exists():
+    if (read_only or not make) and not (settings.dir / store.DATABASE).exists():
         raise ConfigError(f"there is no store in {settings.dir}; name its folder with --dir, or start `inbox serve`")
     return store.open_store(settings.dir, read_only=read_only)
 

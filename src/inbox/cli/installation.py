@@ -20,6 +20,7 @@ from inbox.errors import InboxError
 if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.plugins import Plugins
+    from inbox.rules import Rules
 
 
 @click.command()
@@ -84,6 +85,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("plugins", "ok", f"{len(list(loaded.facts))} facts, {len(list(loaded.handlers))} handlers")
     yield from _rules(settings, loaded)
+    yield from _secrets(settings)
     yield from _store(settings)
     yield _tls(settings)
     yield _relay(settings)
@@ -111,10 +113,35 @@ def _rules(settings: Settings, loaded: Plugins) -> Iterator[Finding]:
     for problem in problems:
         yield Finding("rules", {"error": "wrong", "note": "ok"}.get(problem.severity, "warning"), str(problem))
     if rules:
+        yield from _step_secrets(rules, loaded)
         domains = ", ".join(rules.domains.entries)
-        yield Finding(
-            "rules", "ok" if domains else "warning", f"{len(rules.rules)} rules for {domains or 'no domain: every mail is refused'}"
-        )
+        text = f"{len(rules.rules)} rules for {domains or 'no domain: every mail is refused'}"
+        yield Finding("rules", "ok" if domains else "warning", text)
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    """References to secrets in the settings that lead nowhere now; those of rules are found by `_rules`."""
+    from inbox.options import resolve_secret
+
+    named = {f"auth.{user}": reference for user, reference in settings.auth.items()}
+    if settings.relay.password:
+        named["relay.password"] = settings.relay.password
+    for name, reference in named.items():
+        try:
+            resolve_secret(reference, {})
+        except InboxError as error:
+            yield Finding("secrets", "wrong", f"{name}: {error}")
+
+
+def _step_secrets(rules: Rules, loaded: Plugins) -> Iterator[Finding]:
+    from inbox.options import resolve_secret
+
+    for step in [*(step for rule in rules.rules for step in rule.steps), *rules.default]:
+        for name in loaded.handlers.entries[step.handler].secrets & step.options.keys():
+            try:
+                resolve_secret(str(step.options[name]), rules.secrets)
+            except InboxError as error:
+                yield Finding("secrets", "wrong", f"{rules.path}:{step.place.line}: {step.handler}.{name}: {error}")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

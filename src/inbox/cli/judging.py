@@ -86,6 +86,8 @@ def train(files: tuple[str, ...], label: str, model: str, settings: Settings, *,
     from inbox.parsing import parse
     from inbox.sources.files import read
 
+    if not label.strip():
+        raise click.UsageError("a label is a word, such as spam")
     store = open_store(settings)
     messages = [parse(raw) for _, raw in read(files)]
     trained = bayes.train(store.memory(read_only=True).load(model), label, messages)

@@ -186,9 +186,9 @@ def quarantine_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, as
 
 def _each(settings: Settings, ids: tuple[str, ...], state: str, action: str, *, every: bool, as_json: bool) -> int:
     """Do one thing to each mail named, or to all in a state."""
-    store = open_store(settings)
-    if not ids and not every:
+    if bool(ids) == every:
         raise click.UsageError("name mails by their ids, or say --all")
+    store = open_store(settings, make=False)
     chosen = list(store.ids(state=state)) if every else list(ids)
     for id_ in chosen:
         try:

@@ -35,6 +35,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from _tree(branches)
     if plan.labels:
         yield f"labels: {', '.join(plan.labels)}"
+    for recipient, reply in plan.refused.items():
+        yield f"refused {visible(recipient)}: {reply}"
     for name, value in plan.values.items():
         yield f"set {name} = {visible(value)}"
 

@@ -106,8 +106,13 @@ def _known_lists(scope: Scope, where: str, node: Node) -> bool:
     unknown = [item for item in items if isinstance(item, TextNode) and item.text not in scope.lists and not operators.is_entry(item.text)]
     for item in unknown:
         if item.text not in scope.list_names:
-            close = suggest(item.text, scope.list_names) or "; name it in the section lists"
-            scope.mistakes.at(item, f"{where}: there is no list {item.text!r}{close}")
+            close = (
+                suggest(item.text, scope.list_names) or "; name it in the section lists, or compare with the words themselves by is: [...]"
+            )
+            scope.mistakes.at(
+                item,
+                f"{where}: there is no list {item.text!r}{close}",
+            )
     scope.lists_used.update(item.text for item in items if isinstance(item, TextNode))
     return not unknown
 

@@ -11,6 +11,7 @@ from inbox.errors import InboxError
 STANDARD_INPUT = "-"
 _MAILDIR = ("new", "cur")
 _MBOX = b"From "
+_DATABASE = "inbox.db"  # a folder with it is a store, not a folder of mails
 
 
 def read(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -27,6 +28,8 @@ def read(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _read(path: Path) -> Iterator[tuple[str, bytes]]:
+    if (path / _DATABASE).exists():
+        raise InboxError(f"{path} is a store, not a folder of mails; `inbox raw ID --dir {path}` writes one of its mails out")
     if not path.is_dir():
         yield str(path), _octets(path)
         return
@@ -42,7 +45,7 @@ def _files(folder: Path) -> Iterator[Path]:
     """Plain files of a folder and its folders; a maildir's `tmp` holds mails that are not whole yet."""
     maildir = all((folder / name).is_dir() for name in _MAILDIR)
     for entry in folder.iterdir():
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or (entry / _DATABASE).exists():
             continue
         if entry.is_dir():
             if not maildir or entry.name in _MAILDIR:
