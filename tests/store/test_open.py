@@ -116,7 +116,7 @@ def test_a_damaged_page_stops_the_owner_before_anything_is_written(folder, new_m
     filled(folder, new_mail)
     before = damage(folder, None)
     store = open_store(folder)
-    with pytest.raises(StoreCorrupt, match=r"\.dump or \.recover"):
+    with pytest.raises(StoreCorrupt, match=r"with sqlite3's \.dump, as docs/durability"):
         store.own("serve")
     store.close()
     assert hashlib.sha256((folder / DATABASE).read_bytes()).hexdigest() == before

@@ -118,7 +118,7 @@ ROWS = [
     ("retry", {1: "dead", 2: "done", 3: "done"}, "dead"),
     ("continue", {1: "failed", 2: "done", 3: "done"}, "settled"),
     ("stop", {1: "failed", 2: "skipped", 3: "done"}, "settled"),
-    ("quarantine", {1: "held", 2: "done", 3: "done"}, "quarantined"),
+    ("quarantine", {1: "held"}, "quarantined"),
 ]
 
 

@@ -25,7 +25,7 @@ from inbox.errors import InboxError, StoreCorrupt, StoreError
 DATABASE = "inbox.db"
 _PATIENCE = 5.0  # seconds to wait for another process that writes
 _RECOVER = (
-    "stop inbox, keep a copy of the folder, then write what can be read into a new database with sqlite3's .dump (docs/durability.md has the commands), "
+    "stop inbox, keep a copy of the folder, then write what can be read into a new database with sqlite3's .dump, "
     'as docs/durability.md says under "A damaged store"'
 )
 
