@@ -37,7 +37,7 @@ def work(room, tmp_path):
 def test_many_mails_are_settled_with_their_rows_and_can_be_found(room, work):
     ids = [room.send(f"number {n}") for n in range(120)]
     work()
-    assert sorted(room.rows()) == sorted(ids)
+    assert sorted(room.rows()) == ([] if state == "quarantined" else sorted(ids))
     assert [row.id for row in room.store.search("number 77")] == [ids[77]]
     assert room.store.subject(ids[5]) == "number 5"
     receipt = room.receipt(ids[0])
@@ -134,7 +134,7 @@ def test_a_row_that_the_store_refuses_fails_its_step_only(room, work, monkeypatc
         assert room.states(id_) == states
         assert room.receipt(id_).state == state
         assert "choose a name" in room.receipt(id_).outcomes[0].detail
-    assert sorted(room.rows()) == sorted(ids)
+    assert sorted(room.rows()) == ([] if state == "quarantined" else sorted(ids))
 
 
 def test_what_was_done_outside_is_written_down_once_the_store_takes_it_again(room, work, monkeypatch):
