@@ -37,7 +37,7 @@ def work(room, tmp_path):
 def test_many_mails_are_settled_with_their_rows_and_can_be_found(room, work):
     ids = [room.send(f"number {n}") for n in range(120)]
     work()
-    assert sorted(room.rows()) == ([] if state == "quarantined" else sorted(ids))
+    assert sorted(room.rows()) == sorted(ids)
     assert [row.id for row in room.store.search("number 77")] == [ids[77]]
     assert room.store.subject(ids[5]) == "number 5"
     receipt = room.receipt(ids[0])
