@@ -26,6 +26,8 @@ MATCHES = [
     ("bücher.example", "a@xn--bcher-kva.example", True),
     ("xn--bcher-kva.example", "a@BÜCHER.example", True),
     ("user@example.com", '"user"@example.com', True),
+    ("example.com", '"a b"@example.com', True),
+    ("user@example.com", '"user x"@example.com', False),
     ("example.com", "a@example.com.", True),
 ]
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _LOCAL = re.compile(r"[^\s\"%!@:,;<>()\[\]\\\x00-\x1f\x7f]+")
+_QUOTED = re.compile(r'[^\x00-\x1f\x7f"\\@%!:]{1,64}')  # what quotes may hold beside the above: blanks, commas; nothing that routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,11 @@ def read(recipient: str) -> Address | None:
     if recipient.lower() == "postmaster":
         return Address("postmaster", "")
     local, at, domain = recipient.rpartition("@")
+    form = _LOCAL
     if len(local) > 2 and local[0] == local[-1] == '"':
-        local = local[1:-1]
+        local, form = local[1:-1], _QUOTED
     domain = a_label(domain)
-    if not at or not _LOCAL.fullmatch(local) or not is_domain(domain):
+    if not at or not form.fullmatch(local) or not is_domain(domain):
         return None
     return Address(local.lower(), domain)
 
