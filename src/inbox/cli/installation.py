@@ -41,7 +41,9 @@ def _plugin_lines(plugin: dict[str, Any]) -> Iterator[str]:
     yield f"{plugin['name']} {plugin['version'] or ''}".rstrip()
     for kind in ("facts", "handlers"):
         for entry in plugin[kind]:
-            yield f"  {kind[:-1]} {entry['name']}: {entry['help'].splitlines()[0]}"
+            first, *more = entry["help"].splitlines()
+            yield f"  {kind[:-1]} {entry['name']}: {first}"
+            yield from (f"      {line}" for line in more if line.strip())
             yield from (f"      {_option_line(name, option, entry['required'])}" for name, option in entry["options"].items())
     for kind in ("sources", "stores"):
         yield from (f"  {kind[:-1]} {name}" for name in plugin[kind])
