@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from inbox.errors import ConfigError
-from inbox.options import Seconds
+from inbox.options import Reference, Seconds
 
 MIB = 1 << 20
 
@@ -73,7 +73,7 @@ class Relay(_Table):
     port: int = Field(default=25, gt=0, le=65_535)
     tls: Literal["none", "starttls", "implicit"] = "none"
     user: str | None = None
-    password: str | None = None
+    password: Reference | None = None
     timeout: Seconds = 30
 
 
@@ -112,7 +112,7 @@ class Settings(_Table):
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[str, ...] = ()  # networks whose PROXY header is believed
     tls: Tls = Tls()
-    auth: Mapping[str, str] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
+    auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
     limits: Limits = Limits()
     relay: Relay = Relay()
     work: Work = Work()

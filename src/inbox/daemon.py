@@ -105,7 +105,6 @@ class Daemon:
 
     def _tick(self) -> None:
         if self.box.rules.stamps() != self._watched:
-            self._watched = self.box.rules.stamps()
             self.reload()
         self._overdone = self.store.count(state="kept") > self.settings.limits.backlog
         self.metrics.hand_over(self.store.add_counts)
@@ -120,7 +119,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the rules anew for doors, judge and workers. A broken file leaves the old rules live, and says so."""
-        files, stamps = self.box.rules.files, self.box.rules.stamps()  # before reading: what is saved meanwhile is seen
+        files, self._watched = self.box.rules.files, self.box.rules.stamps()  # before reading: what is saved meanwhile is seen
         try:
             self.box.reload()
         except RulesError as error:
@@ -130,7 +129,8 @@ class Daemon:
             return
         remember(self.store, self.box.rules)
         self.metrics.count("inbox_rules_reload_total", result="loaded")
-        self._watched = stamps if self.box.rules.files == files else self.box.rules.stamps()
+        if self.box.rules.files != files:
+            self._watched = self.box.rules.stamps()
         self.judge.reload()
         self.supervisor.reload()
         _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})

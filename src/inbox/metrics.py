@@ -83,9 +83,9 @@ class Metrics:
 
     def drain(self) -> list[Delta]:
         """What was counted since the last call; it is handed over once."""
-        with self._lock:
-            counts, self._counts = self._counts, {}
-        return [(name, labels_text(dict(labels)), value) for (name, labels), value in counts.items()]
+        deltas: list[Delta] = []
+        self.hand_over(deltas.extend)
+        return deltas
 
     def hand_over(self, take: Callable[[list[Delta]], None]) -> None:
         """Give what was counted to `take`; when that raises it is kept for the next time."""

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from inbox.errors import ConfigError, Deferred
+from inbox.errors import Deferred
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
@@ -96,7 +96,12 @@ def with_secrets(options: Mapping[str, Any], names: frozenset[str], inline: Mapp
     return {name: resolve_secret(str(value), inline) if name in names and value is not None else value for name, value in options.items()}
 
 
-def check_reference(reference: str) -> None:
-    """ConfigError unless the text is a reference to a secret (`env:NAME`, `file:PATH`)."""
-    if not re.fullmatch(r"env:\w+|file:.+", reference):
-        raise ConfigError("write env:NAME or file:PATH instead of the secret itself")
+def _reference(text: str) -> str:
+    """ValueError, which does not repeat the text, unless it is a reference to a secret."""
+    if not re.fullmatch(r"env:\w+|file:.+", text):
+        raise ValueError("write env:NAME or file:PATH instead of the secret itself")
+    return text
+
+
+Reference = Annotated[str, AfterValidator(_reference)]
+"""A setting that says where a secret is; the secret itself is refused when settings are loaded, before it is printed anywhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
 
@@ -74,7 +74,3 @@ class Clock(Protocol):
 
     def __call__(self) -> datetime:
         """Now, aware, in UTC."""
-
-
-Options = dict[str, Any]
-"""Checked options of one handler or fact."""

@@ -232,3 +232,11 @@ def test_a_handler_that_raises_prints_no_traceback(here):
 def test_the_store_is_no_mail(here):
     here("process", MAIL / "hello.eml", *TO)
     here("train", "--label", "x", "inbox-data", status=2)
+
+
+def test_a_secret_written_into_the_settings_is_refused_and_not_repeated(here):
+    here.environment["INBOX_RELAY__PASSWORD"] = "hunter2"
+    done = here.run("list")
+    assert done.returncode == 2
+    assert b"relay.password: write env:NAME or file:PATH" in done.stderr
+    assert b"hunter2" not in done.stderr + done.stdout
