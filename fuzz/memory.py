@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds after which a session that does not go on is taken for hung."""
 
 _TURNS = 50  # of the loop that are given before time is
@@ -141,9 +141,9 @@ class Client:
         return bytes(self._plain)
 
     def send(self, piece: bytes) -> None:
-        if self._tls is None:
+        if piece and self._tls is None:
             self.transport.feed(piece)
-        elif piece:
+        elif piece and self._tls is not None:
             self._tls.write(piece)
             self.transport.feed(self._outgoing.read())
 

@@ -166,7 +166,7 @@ async def play(script: Script, server: Server, pieces: Callable[[int], Cut], con
         elif action == "fin":
             client.finish()
         else:
-            await wait_for(lambda count=argument: client.closed or _count(client.said) >= count)
+            await wait_for(lambda count=argument: client.closed or finals(client.said) >= count)
             if action == "tls" and context:
                 await client.handshake(context)
     if not script.closed:
@@ -175,7 +175,8 @@ async def play(script: Script, server: Server, pieces: Callable[[int], Cut], con
     return Transcript(well_formed(client.said), gate.mails)
 
 
-def _count(said: bytes) -> int:
+def finals(said: bytes) -> int:
+    """How many replies are whole."""
     return len(re.findall(rb"(?m)^\d{3} ", said))
 
 
