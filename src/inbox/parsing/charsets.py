@@ -58,7 +58,7 @@ _CODECS: dict[str, str] = {
     "cp852": "cp852 ibm852",
     "cp866": "ibm866 cp866 866 csibm866",
 }
-_BY_LABEL = {label: codec for codec, labels in _CODECS.items() for label in labels.split()}
+_BY_LABEL = {label: codec for codec, labels in _CODECS.items() for label in (codec, *labels.split())}
 
 _GUESS_OCTETS = 4096
 _BOM = b"\xef\xbb\xbf"
@@ -102,11 +102,19 @@ def _undeclared(octets: bytes, hint: str | None, *, declared: bool) -> Decoded:
     text = _utf8(octets)
     if text is not None:
         return Decoded(text, "charset-invalid", "us-ascii") if declared else Decoded(text)
-    codec = codec_of(hint) if hint else None
-    if codec in (None, "ascii", "utf-8") or (text := _strictly(octets, codec or "")) is None:
+    codec = codec_of(hint or "") or "ascii"
+    if codec in ("ascii", "utf-8"):
         codec = guess_codec(octets)
-        text = decode_odd(octets, codec)
-    return Decoded(text, "charset-guessed", codec or "")
+    return Decoded(_strictly(octets, codec) or decode_odd(octets, codec), "charset-guessed", codec)
+
+
+def is_utf8(octets: bytes) -> bool:
+    """Whether octets are ASCII or UTF-8, but for a last character that is cut."""
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"
+    return True
 
 
 def _utf8(octets: bytes) -> str | None:
