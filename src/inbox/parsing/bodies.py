@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TEXTS = ("text/plain", "text/html")
 _SAMPLE, _SAMPLES = 4096, 5
+AMP = "text/x-amp-html"
+_TEXTS_AND_AMP = (*_TEXTS, AMP)
 _RETURNS = re.compile(rb"\r+\n")
 
 
@@ -29,8 +31,8 @@ class Texts(NamedTuple):
 
 
 def is_body(part: Part) -> bool:
-    """Whether a leaf is something the sender wrote: plain or HTML text that is neither named, nor attached, nor within a message."""
-    if part.container or part.within or part.media.value not in _TEXTS:
+    """Whether a leaf is something the sender wrote: plain, HTML or AMP text that is neither named, nor attached, nor within a message."""
+    if part.container or part.within or part.media.value not in _TEXTS_AND_AMP:
         return False
     if "content-disposition" not in part.index:
         return not _named(part.media)
@@ -43,7 +45,7 @@ def _named(media: Media) -> bool:
 
 def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
     """Plain leaves in order; HTML leaves are turned into text where no plain one says the same (RFC 2046 section 5.1.4)."""
-    leaves = [(part, decode_text_part(part, limits, defects)) for part in parts if is_body(part)]
+    leaves = [(part, decode_text_part(part, limits, defects)) for part in parts if part.media.value in _TEXTS and is_body(part)]
     said = {alternative(part) for part, text in leaves if part.media.value == "text/plain" and text.strip()} - {None}
     texts = []
     for part, text in leaves:

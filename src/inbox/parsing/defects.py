@@ -44,6 +44,7 @@ CODES = {
     "partial": "one fragment of a mail that was sent in several (message/partial); they are not joined",
     "parts-capped": "more parts than are read",
     "text-cut": "a text is longer than what is decoded of it",
+    "tnef-invalid": "a winmail.dat that cannot be read",
     "transfer-encoding-unknown": "an unknown Content-Transfer-Encoding; the octets are taken as they are",
 }
 """Every code that exists, and what it means."""
