@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from inbox.parsing import parse as parse
     from inbox.parsing.addresses import Address as Address
     from inbox.parsing.message import Message as Message
+    from inbox.parsing.threads import Threads as Threads
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ _HOMES = {
     "parse": "parsing",
     "Address": "parsing.addresses",
     "Message": "parsing.message",
+    "Threads": "parsing.threads",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  all are strings
