@@ -49,7 +49,7 @@ class Keeper:
         """
         if mail.size > SMALL:
             return await asyncio.shield(asyncio.ensure_future(self._keep_large(mail, plan)))
-        return await asyncio.shield(self._wish(mail, plan))
+        return await self._wish(mail, plan)
 
     async def _keep_large(self, mail: Mail, plan: Plan | None) -> str:
         """The file first, beside the writer, so that small mails do not wait for it."""
