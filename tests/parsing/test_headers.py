@@ -61,12 +61,12 @@ def test_a_value_is_decoded(raw, text):
 
 @pytest.mark.parametrize(("raw", "value", "name", "parameter"), TYPES)
 def test_a_content_type_is_read(raw, value, name, parameter):
-    found = read_type(raw)
+    found = read_type(raw.decode("latin-1"))
     assert (found.value, found.get(name)) == (value, parameter)
 
 
 def test_a_disposition_without_a_word_keeps_its_parameters():
-    assert read_disposition(b"filename=a.txt").text("filename") == "a.txt"
+    assert read_disposition("filename=a.txt").text("filename") == "a.txt"
 
 
 @pytest.mark.parametrize(("text", "expected"), DATES)

@@ -11,9 +11,10 @@ from inbox.parsing.filenames import default_name, safe_name
 from inbox.parsing.filetypes import detect_type
 from inbox.parsing.lazy import lazy
 from inbox.parsing.structure import Part
-from inbox.parsing.transfer import Transferred
 from inbox.parsing.words import Hint, decode_phrase, decode_value
 
+_HEAD, _TAIL = 1 << 16, 1 << 16
+_ENDS = _HEAD + _TAIL
 _ID = re.compile(r"<?([^<>\s]+)>?")
 
 
@@ -39,7 +40,7 @@ class Attachment:
 
     def content(self) -> bytes:
         """The octets with their transfer encoding undone. Not kept: ask once."""
-        return self._transferred().octets
+        return b"".join(self._part.pieces())
 
     @property
     def size(self) -> int:
@@ -68,19 +69,19 @@ class Attachment:
     def __repr__(self) -> str:
         return f"Attachment({self.filename!r}, {self.type!r})"
 
-    def _transferred(self) -> Transferred:
-        if self._part.container and self._part.encoding == "7bit":
-            return Transferred(self._part.raw[self._part.body : self._part.end])
-        return self._part.transferred()
-
     @lazy
     def _seen(self) -> tuple[int, str, str | None, Defects]:
-        """Everything that needs the octets, from one decoding."""
-        found = self._transferred()
+        """Everything that needs the octets, from one decoding, piece by piece."""
+        pieces, digest = self._part.pieces(), hashlib.sha256()
+        size, ends = 0, b""
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            ends = ends + piece if len(ends) < _ENDS else ends[:_HEAD] + (ends[_HEAD:] + piece if len(piece) < _TAIL else piece)[-_TAIL:]
         odd = Defects()
-        if found.code:
-            odd.add(found.code, self._part.where, found.detail)
-        return len(found.octets), hashlib.sha256(found.octets).hexdigest(), detect_type(found.octets), odd
+        if pieces.code:
+            odd.add(pieces.code, self._part.where, pieces.detail)
+        return size, digest.hexdigest(), detect_type(ends), odd
 
 
 def read_attachments(parts: list[Part], defects: Defects, hint: Hint) -> tuple[Attachment, ...]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from io import IncrementalNewlineDecoder
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing.charsets import decode
 from inbox.parsing.defects import Defects
 from inbox.parsing.limits import Limits
+from inbox.parsing.media import Media
 from inbox.parsing.structure import Part
+from inbox.parsing.transfer import Transferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TEXTS = ("text/plain", "text/html")
+_RETURNS = re.compile(rb"\r+\n")
 
 
 class Texts(NamedTuple):
@@ -25,14 +30,15 @@ class Texts(NamedTuple):
 
 def is_body(part: Part) -> bool:
     """Whether a leaf is something the sender wrote: plain or HTML text that is neither named, nor attached, nor within a message."""
-    return (
-        not part.container
-        and not part.within
-        and part.media.value in _TEXTS
-        and part.disposition.value != "attachment"
-        and "filename" not in part.disposition.parameters
-        and not any(name.startswith(("name", "filename*")) for name in (*part.media.parameters, *part.disposition.parameters))
-    )
+    if part.container or part.within or part.media.value not in _TEXTS:
+        return False
+    if "content-disposition" not in part.index:
+        return not _named(part.media)
+    return part.disposition.value != "attachment" and not (_named(part.media) or _named(part.disposition))
+
+
+def _named(media: Media) -> bool:
+    return any(name.startswith(("name", "filename")) for name in media.parameters) if media.parameters else False
 
 
 def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
@@ -52,23 +58,35 @@ def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
 
 
 def decode_text_part(part: Part, limits: Limits, defects: Defects) -> str:
-    """The characters of a text part: LF line ends, no NUL, at most `limits.text` octets of it."""
-    sent = part.transferred(limits.text * 2)
-    if sent.code and part.end - part.body <= limits.text * 2:
-        defects.add(sent.code, part.where, sent.detail)
-    octets = sent.octets
-    cut = len(octets) > limits.text or part.end - part.body > limits.text * 2
-    if cut:
-        defects.add("text-cut", part.where, f"{limits.text} octets read")
-        octets = octets[: limits.text]
+    """The characters of a text part: LF line ends, no NUL, at most `limits.text` octets of it, without the files that stand within it."""
+    octets, cut = _octets(part, limits, defects)
+    if b"\r\r\n" in octets:
+        octets = _RETURNS.sub(b"\r\n", octets)
     found = decode(octets, part.media.get("charset"))
     if found.code and not (cut and found.code == "charset-invalid"):
         defects.add(found.code, part.where, found.detail)
-    text = found.text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if "\0" in text:
+    text = plain_lines(found.text.removeprefix("\ufeff"))
+    if b"\0" in octets and "\0" in text:
         defects.add("nul", part.where)
         text = text.replace("\0", "\ufffd")
     return text
+
+
+def plain_lines(text: str) -> str:
+    """The text with LF for CRLF and for CR."""
+    return IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
+
+
+def _octets(part: Part, limits: Limits, defects: Defects) -> tuple[bytes, bool]:
+    """The octets of a text, and whether there were more."""
+    sent = part.transferred(limits.text * 2) if part.rest is None else Transferred(part.rest)
+    more = part.rest is None and part.end - part.body > limits.text * 2
+    if sent.code and not more:
+        defects.add(sent.code, part.where, sent.detail)
+    if not more and len(sent.octets) <= limits.text:
+        return sent.octets, False
+    defects.add("text-cut", part.where, f"{limits.text} octets read")
+    return sent.octets[: limits.text], True
 
 
 def _of_html(text: str, part: Part, defects: Defects) -> str:

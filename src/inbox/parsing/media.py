@@ -6,21 +6,29 @@ Mended on the way: a missing `;`, values with blanks that are not quoted, commen
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing.charsets import decode
-from inbox.parsing.words import Hint, decode_text, no_hint, unfold
+from inbox.parsing.header import unfold_text
+from inbox.parsing.words import Hint, decode_text, no_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TYPE = re.compile(r"[\s;]*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)")
 _TOKEN = re.compile(r"[\s;]*([\w!#$&^.+-]+)")
-_PARAMETER = re.compile(r"([^\s=;,\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^;]*+))|[^\s;,]++|[\s;,]++", re.DOTALL)
+_PARAMETER = re.compile(
+    r"([^\s=;,\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^;\s]*+(?:\s++(?![^\s=;,\"]++\s*+=)[^;\s]++)*+))|[^\s;,]++|[\s;,]++", re.DOTALL
+)
+_PLAIN_PARAMETERS = re.compile(r"((?:\s*;\s*[\w*-]+=(?:[^\s;,=\"()\\]++|\"[^\"\\]*+\"))*+)\s*;?\s*")
+_PLAIN_PARAMETER = re.compile(r";\s*([\w*-]+)=(?:\"([^\"]*)\"|([^\s;]*))")
 _SECTION = re.compile(r"(?:\*(\d{1,4}))?(\*)?")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _MOST_PARAMETERS = 200
+_SHORT = 2000
+_COMMON = 60
 
 
 class Media(NamedTuple):
@@ -34,16 +42,8 @@ class Media(NamedTuple):
         """A simple parameter (charset, boundary, report-type) without comment, or None."""
         found = self.parameters.get(name)
         if found is None:
-            return self.text(name) or self._strayed(name)
+            return self.text(name)
         return found.partition(" (")[0].strip()
-
-    def _strayed(self, name: str) -> str | None:
-        """A parameter that stands within the value before it, because a `;` is missing."""
-        for value in self.parameters.values():
-            _, found, rest = value.partition(f" {name}=")
-            if found:
-                return rest.split(" ")[0].strip('"')
-        return None
 
     def text(self, name: str, hint: Hint = no_hint) -> str | None:
         """A parameter as text: the extended form (RFC 2231) before the plain one, whose encoded words are decoded too."""
@@ -54,28 +54,48 @@ class Media(NamedTuple):
         return decode_text(plain.encode("latin-1"), hint).text if plain is not None else None
 
 
-def read_type(raw: bytes) -> Media:
-    """`type/subtype` and parameters."""
-    text = unfold(raw).decode("latin-1")
-    found = _TYPE.match(text)
+def read_type(text: str) -> Media:
+    """`type/subtype` and parameters, from the octets of the field as Latin-1 text."""
+    return _short_type(text) if len(text) < _COMMON else _type(text)
+
+
+def _type(text: str) -> Media:
+    line = unfold_text(text)
+    found = _TYPE.match(line)
     if not found:
         return Media("", {})
-    parameters, twice = _parameters(text, found.end())
+    parameters, twice = _parameters(line, found.end())
     return Media(f"{found[1]}/{found[2]}".lower(), parameters, twice)
 
 
-def read_disposition(raw: bytes) -> Media:
-    """`inline`, `attachment` or another word, and parameters."""
-    text = unfold(raw).decode("latin-1")
-    found = _TOKEN.match(text)
-    if not found or text[found.end() : found.end() + 1] == "=":
-        parameters, twice = _parameters(text, 0)
+_short_type = lru_cache(maxsize=256)(_type)  # `text/plain; charset=utf-8` and a few others are most of what there is
+
+
+def read_disposition(text: str) -> Media:
+    """`inline`, `attachment` or another word, and parameters, from the octets of the field as Latin-1 text."""
+    line = unfold_text(text)
+    found = _TOKEN.match(line)
+    if not found or line[found.end() : found.end() + 1] == "=":
+        parameters, twice = _parameters(line, 0)
         return Media("", parameters, twice)
-    parameters, twice = _parameters(text, found.end())
+    parameters, twice = _parameters(line, found.end())
     return Media(found[1].lower(), parameters, twice)
 
 
 def _parameters(text: str, start: int) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Well-made parameters are found at once; where more than blanks and `;` is left between them, each is looked at with care."""
+    if start == len(text):
+        return {}, ()
+    plain = _PLAIN_PARAMETERS.fullmatch(text, start) if len(text) < _SHORT else None
+    if plain:
+        pairs = [(name.lower(), value or quoted) for name, value, quoted in _PLAIN_PARAMETER.findall(plain[1])]
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found, ()
+    return _odd_parameters(text, start)
+
+
+def _odd_parameters(text: str, start: int) -> tuple[Mapping[str, str], tuple[str, ...]]:
     found: dict[str, str] = {}
     twice = []
     for count, match in enumerate(_PARAMETER.finditer(text, start)):

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 from inbox.parsing.addresses import Address, OddAddresses, read_addresses, turns_direction
 from inbox.parsing.attachments import Attachment, read_attachments
 from inbox.parsing.automatic import Automatic, MayReply, may_reply, read_automatic
-from inbox.parsing.bodies import Texts, charset_hint, decode_text_part, read_texts
+from inbox.parsing.bodies import Texts, charset_hint, decode_text_part, plain_lines, read_texts
+from inbox.parsing.charsets import decode
+from inbox.parsing.contents import with_contents
 from inbox.parsing.defects import Defect, Defects, once
 from inbox.parsing.header import Header
 from inbox.parsing.identifiers import read_id, read_ids, thread_key
@@ -22,7 +24,7 @@ from inbox.parsing.limits import Limits
 from inbox.parsing.mailing_list import MailingList, read_list
 from inbox.parsing.reply import ReplyText
 from inbox.parsing.reports import Bounce, Complaint, read_bounce, read_complaint
-from inbox.parsing.structure import Part, read_structure
+from inbox.parsing.structure import Part, outside, read_head, read_structure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Parts = list[Part]
-Headers = list[Header]
 Addresses = list[Address]
 ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc", "bcc")
 _ONCE = (*ADDRESS_FIELDS[1:], "subject", "date", "message-id", "in-reply-to", "references", "mime-version")
@@ -60,11 +61,12 @@ class Message:
     @lazy
     def headers(self) -> tuple[Header, ...]:
         """All fields in order, repeated ones too."""
-        return tuple(Header(field, self._hint) for field in self._parts[0].fields)
+        return tuple(self._head.fields)
 
     def header(self, name: str) -> tuple[str, ...]:
         """The decoded values of every field of that name, in order; the name's case does not matter."""
-        return tuple(header.value for header in self._fields.get(name.lower(), ()))
+        found = self._head.index.get(name.lower())
+        return tuple([header.value for header in found]) if found else ()
 
     @lazy
     def from_(self) -> tuple[Address, ...]:
@@ -134,6 +136,16 @@ class Message:
         """The HTML as sent: not cleaned."""
         return self._texts.html
 
+    @property
+    def preamble(self) -> str | None:
+        """What stands before the first part of a multipart: words for readers without MIME, if anything."""
+        return self._beside(before=True)
+
+    @property
+    def epilogue(self) -> str | None:
+        """What stands behind the last part of a multipart, if anything."""
+        return self._beside(before=False)
+
     @lazy
     def reply(self) -> ReplyText:
         """What the sender newly wrote, what is quoted, and the signature."""
@@ -178,13 +190,13 @@ class Message:
     @property
     def report_type(self) -> str | None:
         """The report-type of a multipart/report, lower case, or None (RFC 6522)."""
-        media = self._parts[0].media
+        media = self._head.media
         return (media.get("report-type") or "").lower() or None if media.value == "multipart/report" else None
 
     @property
     def hops(self) -> int:
         """Number of Received fields."""
-        return len(self._fields.get("received", ()))
+        return len(self._head.index.get("received", ()))
 
     @property
     def loops(self) -> tuple[str, ...]:
@@ -194,9 +206,9 @@ class Message:
     @lazy
     def defects(self) -> tuple[Defect, ...]:
         """All that is odd, in a fixed order: structure, header, addresses, date, texts, attachments. Reads everything."""
-        for name in ("from_", "sender", "reply_to", "to", "cc", "bcc", "date", "_texts", "calendar", "attachments"):
-            getattr(self, name)
-        found = [*self._defects["structure"], *self._header_defects()]
+        _ = self._parts, self.from_, self.sender, self.reply_to, self.to, self.cc, self.bcc
+        _ = self.date, self._texts, self.calendar, self.attachments
+        found = [*self._defects["head"], *self._defects["structure"], *self._header_defects()]
         found += [defect for name in (*ADDRESS_FIELDS, "date", "texts", "calendar", "attachments") for defect in self._defects[name]]
         found += [defect for attachment in self.attachments for defect in attachment.defects]
         return once(found, self.limits.defects)
@@ -211,15 +223,13 @@ class Message:
         return f"<Message {self.message_id or self.sha256[:12]}>"
 
     @lazy
-    def _parts(self) -> Parts:
-        return self._noting("structure", lambda found: read_structure(self.raw, self.limits, found))
+    def _head(self) -> Part:
+        """The mail's own header; its body is not looked at yet."""
+        return self._noting("head", lambda found: read_head(self.raw, self.limits, found, self._hint))
 
     @lazy
-    def _fields(self) -> dict[str, Headers]:
-        found: dict[str, Headers] = {}
-        for header in self.headers:
-            found.setdefault(header.name.lower(), []).append(header)
-        return found
+    def _parts(self) -> Parts:
+        return self._noting("structure", self._read_parts)
 
     @lazy
     def _texts(self) -> Texts:
@@ -229,6 +239,9 @@ class Message:
     def _odd(self) -> OddAddresses:
         return OddAddresses(self.limits.odd_addresses)
 
+    def _read_parts(self, found: Defects) -> Parts:
+        return with_contents(read_structure(self._head, self.limits, found, self._hint), self.limits)
+
     def _hint(self) -> str | None:
         return charset_hint(self._parts)
 
@@ -236,10 +249,13 @@ class Message:
         return read(self._defects.setdefault(name, Defects()))
 
     def _addresses(self, name: str) -> tuple[Address, ...]:
+        if name not in self._head.index:
+            self._defects.setdefault(name, Defects())
+            return ()
         return self._noting(name, lambda found: self._read_addresses(name, found))
 
     def _read_addresses(self, name: str, found: Defects) -> tuple[Address, ...]:
-        fields = self._fields.get(name, ())
+        fields = self._head.index.get(name, ())
         addresses: Addresses = []
         unreadable = 0
         for field in fields:
@@ -265,6 +281,11 @@ class Message:
             return date
         return None
 
+    def _beside(self, *, before: bool) -> str | None:
+        start, end = outside(self._parts[0], before=before)
+        octets = self.raw[start : min(end, start + self.limits.text)].rstrip(b"\r")
+        return plain_lines(decode(octets, None).text) or None
+
     def _calendar(self, found: Defects) -> str | None:
         part = next((part for part in self._parts if part.media.value in _CALENDARS and not part.within and not part.container), None)
         return decode_text_part(part, self.limits, found) if part else None
@@ -274,9 +295,11 @@ class Message:
         for header in self.headers:
             for code, detail in header.decoded.odd:
                 found.add(code, header.name.lower(), detail)
-        for name in _ONCE:
-            if len(self._fields.get(name, ())) > 1:
-                found.add("duplicate-header", name, f"{len(self._fields[name])} times")
+        index = self._head.index
+        if len(index) < len(self.headers):
+            for name in _ONCE:
+                if len(index.get(name, ())) > 1:
+                    found.add("duplicate-header", name, f"{len(index[name])} times")
         if turns_direction(self.subject or ""):
             found.add("bidi-control", "subject", self.subject)
         return found

@@ -17,7 +17,7 @@ def message_dict(message: Message, envelope: Envelope | None) -> dict[str, Json]
     return {
         "size": message.size,
         "sha256": message.sha256,
-        "headers": _each(message.headers),
+        "headers": [{"name": header.name, "value": header.decoded.text} for header in message.headers],
         "from": _each(message.from_),
         "sender": _each(message.sender),
         "reply_to": _each(message.reply_to),
@@ -45,7 +45,7 @@ def message_dict(message: Message, envelope: Envelope | None) -> dict[str, Json]
 
 
 def _each(items: Iterable[Any]) -> list[Json]:
-    return [item.to_dict() for item in items]
+    return [item.to_dict() for item in items] if items else []
 
 
 def _maybe(item: Any) -> Json:

@@ -1,13 +1,34 @@
-"""Content-Transfer-Encoding: octets as sent -> octets as meant (RFC 2045 section 6)."""
+"""Content-Transfer-Encoding: octets as sent -> octets as meant (RFC 2045 section 6), whole or piece by piece.
+
+A large part is decoded in windows, so that never more than one window of it is held twice. Foreign characters in base64 show by the length:
+each one that was skipped is missing from the result.
+"""
 
 from __future__ import annotations
 
 import binascii
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-_FOREIGN = re.compile(rb"[^A-Za-z0-9+/]")
-_TOKEN = re.compile(rb"\s*\"?([\w-]+)")
+from inbox.parsing.embedded import decode_uu, decode_yenc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WINDOW = 1 << 18
+_TOKEN = re.compile(r"\s*\"?([\w-]+)", re.ASCII)
+_FOREIGN = re.compile(rb"[^A-Za-z0-9+/]+")
+_TEXTS = re.compile(rb"([^=]*+)(=*+)")
+_UNCHANGED = ("7bit", "8bit", "binary")
+_BY_LINES: dict[str, Callable[[bytes], bytes]] = {
+    "x-uuencode": decode_uu,
+    "uuencode": decode_uu,
+    "x-uue": decode_uu,
+    "uue": decode_uu,
+    "x-yenc": decode_yenc,
+    "x-yencode": decode_yenc,
+    "yenc": decode_yenc,
+}
 
 
 class Transferred(NamedTuple):
@@ -18,32 +39,116 @@ class Transferred(NamedTuple):
     detail: str = ""
 
 
-def encoding_of(raw: bytes | None) -> str:
+def encoding_of(text: str | None) -> str:
     """The encoding's name in lower case; `7bit` when there is none."""
-    found = _TOKEN.match(raw) if raw else None
-    return found[1].decode("ascii", "replace").lower() if found else "7bit"
+    found = _TOKEN.match(text) if text else None
+    return found[1].lower() if found else "7bit"
 
 
 def decode_transfer(octets: bytes, encoding: str) -> Transferred:
-    """Never raises: what decodes is given, and a defect says what did not. uuencode and yEnc are not decoded."""
-    if encoding in ("7bit", "8bit", "binary"):
+    """Never raises: what decodes is given, and a defect says what did not."""
+    if encoding in _UNCHANGED:
         return Transferred(octets)
-    if encoding == "base64":
-        return _base64(octets)
     if encoding == "quoted-printable":
         return Transferred(binascii.a2b_qp(octets))
-    return Transferred(octets, "transfer-encoding-unknown", encoding)
+    decoding = Decoding(octets, 0, len(octets), encoding)
+    return Transferred(b"".join(decoding), decoding.code, decoding.detail)
 
 
-def _base64(octets: bytes) -> Transferred:
-    """Foreign characters show by the length: each one that was skipped is missing from the result."""
+class Decoding:
+    """The decoded octets of `raw[start:end]`, piece by piece. `code` and `detail` say what was odd, once all pieces were taken."""
+
+    def __init__(self, raw: bytes, start: int, end: int, encoding: str) -> None:
+        self.raw, self.start, self.end, self.encoding = raw, start, end, encoding
+        self.code: str | None = None
+        self.detail = ""
+        self.ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.encoding in _UNCHANGED:
+            return self._plain()
+        if self.encoding == "base64":
+            return self._base64()
+        if self.encoding == "quoted-printable":
+            return (binascii.a2b_qp(self.raw[at:stop]) for at, stop in self._windows(b"\n", b"="))
+        if self.encoding in _BY_LINES:
+            return iter([_BY_LINES[self.encoding](self.raw[self.start : self.end])])
+        self.code, self.detail = "transfer-encoding-unknown", self.encoding
+        return self._plain()
+
+    def _windows(self, *ends: bytes) -> Iterator[tuple[int, int]]:
+        """Offsets of windows: each ends behind a line end if there is one in it, else before the last `=`."""
+        at = self.start
+        while at < self.end:
+            stop = at + _WINDOW
+            if stop >= self.end:
+                stop = self.end
+            elif (line := self.raw.rfind(ends[0], at, stop)) >= 0:
+                stop = line + 1
+            elif len(ends) > 1 and (sign := self.raw.rfind(ends[1], stop - 3, stop)) >= 0:
+                stop = sign
+            yield at, stop
+            at = stop
+
+    def _plain(self) -> Iterator[bytes]:
+        if self.end - self.start <= _WINDOW:
+            yield self.raw[self.start : self.end]
+            return
+        for at in range(self.start, self.end, _WINDOW):
+            yield self.raw[at : min(at + _WINDOW, self.end)]
+
+    def _base64(self) -> Iterator[bytes]:
+        """A window whose digits are no multiple of four hands the last of them on to the next one."""
+        rest = b""
+        for at, stop in self._windows(b"\n"):
+            octets = rest + self.raw[at:stop] if rest else self.raw[at:stop]
+            rest = b""
+            digits = _digits(octets)
+            if stop < self.end and digits % 4:
+                bare = octets.translate(None, b" \t\r\n")
+                octets, rest = bare[: -(digits % 4)], bare[-(digits % 4) :]
+                digits = len(octets) - octets.count(b"=")
+            decoded = _decoded(octets)
+            if len(decoded) != digits * 3 // 4 or digits % 4 == 1:
+                decoded = self._mended(octets)
+            yield decoded
+            if self.ended:
+                return
+
+    def _mended(self, octets: bytes) -> bytes:
+        """What decodes without the foreign characters. Behind a padding only what is clearly base64 again counts: lists add words there."""
+        if not self.code:
+            self.code, self.detail = "base64-invalid", str(octets[:40], "ascii", "replace")
+        texts = _TEXTS.findall(octets)
+        decoded = [_padded(_FOREIGN.sub(b"", texts[0][0]))]
+        for digits, padding in texts[1:]:
+            bare = digits.translate(None, b"\r\n")
+            if (len(bare) + len(padding)) % 4 or _FOREIGN.search(bare):
+                self.ended = True
+                break
+            decoded.append(_padded(bare))
+        return b"".join(decoded)
+
+
+def _decoded(octets: bytes) -> bytes:
     try:
-        decoded = binascii.a2b_base64(octets)
+        return binascii.a2b_base64(octets)
     except binascii.Error:
-        decoded = b""
-    digits = len(octets) - sum(octets.count(c) for c in (b"\n", b"\r", b"="))
-    if len(decoded) == digits * 3 // 4 and digits % 4 != 1:
-        return Transferred(decoded)
-    bare = _FOREIGN.sub(b"", octets)
-    bare = bare[: len(bare) - (len(bare) % 4 == 1)]
-    return Transferred(binascii.a2b_base64(bare + b"=" * (-len(bare) % 4)), "base64-invalid", str(octets[:40], "ascii", "replace"))
+        return b""
+
+
+def _padded(digits: bytes) -> bytes:
+    whole = digits[: len(digits) - (len(digits) % 4 == 1)]
+    return binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
+
+
+def _digits(octets: bytes) -> int:
+    """How many octets are neither line ends nor padding. Lines of one length are counted by looking at their ends alone."""
+    first = octets.find(b"\n")
+    ends = octets[first :: first + 1] if first >= 0 else b""
+    if len(ends) < 3 or ends.count(b"\n") != len(ends):
+        return len(octets) - octets.count(b"\n") - octets.count(b"\r") - octets.count(b"=")
+    returns = octets[first - 1 :: first + 1] if first else b""
+    tail = octets[first + (len(ends) - 1) * (first + 1) + 1 :]
+    others = tail.count(b"\n") + tail.count(b"\r") + octets[-8:].count(b"=")
+    return len(octets) - len(ends) - returns[: len(ends)].count(b"\r") - others
