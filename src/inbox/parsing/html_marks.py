@@ -24,8 +24,12 @@ _KINDS = {
     **dict.fromkeys(_CUTS.split(), "cut"),
     **dict.fromkeys(_SIGNATURES.split(), "signature"),
 }
-_NAMES = re.compile(rf"(?<![-])(?:x_|ydp[0-9a-f]{{4,12}})?(?<![A-Za-z-])({'|'.join(sorted(_KINDS, key=len, reverse=True))})(?![\w-])|(type\s*=\s*[\"']?cite\b)")
-_BORDER = re.compile(r"border(?:-top)?\s*:\s*(?:none\s*;\s*border-top\s*:\s*)?solid\s+#?\w+\s+1\.?0?p[tx]|border-top-(?:width|color)\s*:", re.IGNORECASE)
+_NAMES = re.compile(
+    rf"(?<![-])(?:x_|ydp[0-9a-f]{{4,12}})?(?<![A-Za-z-])({'|'.join(sorted(_KINDS, key=len, reverse=True))})(?![\w-])|(type\s*=\s*[\"']?cite\b)"
+)
+_BORDER = re.compile(
+    r"border(?:-top)?\s*:\s*(?:none\s*;\s*border-top\s*:\s*)?solid\s+#?\w+\s+1\.?0?p[tx]|border-top-(?:width|color)\s*:", re.IGNORECASE
+)
 
 _GONE = re.compile(
     r"(?:^|[\s\"'])hidden(?=\s|=|/|$)|display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0(?:\.0+)?\s*(?:[;\"'!]|$)|text-indent\s*:\s*-\d{3}",
@@ -42,7 +46,8 @@ _NO_COLOR = frozenset({"transparent", "none", "inherit", "initial", "unset"})
 
 def mark(name: str, attributes: str) -> str:
     """`quote:NAME`, `cut:NAME` (all that follows is quoted), `signature:NAME`, `hint:NAME` (a header may follow), `own:NAME` (the
-    author's), or ""."""
+    author's), or "".
+    """
     attributes = attributes[:LOOK]
     found = _NAMES.search(attributes)
     if found and found[2]:
@@ -87,4 +92,3 @@ def has_ground(attributes: str) -> bool:
 
 def _color(text: str) -> str:
     return text.lower().replace(" ", "")
-

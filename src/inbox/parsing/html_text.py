@@ -126,7 +126,8 @@ class _Scope:
 
 class _Writer:
     """`line`: the pieces of the line in hand. `scope.hidden`: "gone" with all that is in it, "unseen" too but no text at all, "font" only
-    until another font is set."""
+    until another font is set.
+    """
 
     def __init__(self) -> None:
         self.lines: list[HtmlLine] = []

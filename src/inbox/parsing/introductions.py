@@ -32,13 +32,8 @@ def introduction(lines: list[str], at: int, marked: list[int], hint: str) -> Int
         return _NONE
     if quotation.BEGINS.match(line) and (length := _wrote(lines, at, marked)):
         return Introduction(length, "wrote")
-    if "--" in line or "__" in line or line.rstrip()[-1:] in "e:*" or not line.isascii():
-        if quotation.ORIGINAL.match(line):
-            return Introduction(1, "original") if "-" in line or "_" in line or _header(lines, _filled(lines, at + 1)) else _NONE
-        if quotation.RULE.match(line) or quotation.TITLE.match(line):
-            below = _filled(lines, at + 1)
-            if length := _header(lines, below, lax=True):
-                return Introduction(below + length - at, "header")
+    if ("--" in line or "__" in line or line.rstrip()[-1:] in "e:*" or not line.isascii()) and (titled := _titled(lines, at, line)):
+        return titled
     if ":" in line and (length := _header(lines, at, lax=bool(hint))):
         return Introduction(length, "header")
     if shared := _shared(lines, at, line):
@@ -48,6 +43,20 @@ def introduction(lines: list[str], at: int, marked: list[int], hint: str) -> Int
     if len(line) < 120 and quotation.answer_above(line):
         return Introduction(1, "answer-above")
     return _NONE
+
+
+def _titled(lines: list[str], at: int, line: str) -> Introduction | None:
+    """`-----Original Message-----`, or a title or rule in any language with a header below it."""
+    dashed = "--" in line or "__" in line
+    if dashed and quotation.is_original(line):
+        return Introduction(1, "original")
+    below = _filled(lines, at + 1)
+    if dashed and (quotation.RULE.match(line) or quotation.SOME_TITLE.match(line)):
+        length = _header(lines, below, lax=True)
+        return Introduction(below + length - at, "header") if length else None
+    if not dashed and quotation.is_original(line, bare=True) and _header(lines, below):
+        return Introduction(1, "original")
+    return None
 
 
 def _wrote(lines: list[str], at: int, marked: list[int]) -> int:
@@ -61,9 +70,9 @@ def _wrote(lines: list[str], at: int, marked: list[int]) -> int:
         if not line or (n > at and marked[n] and not is_open) or len(joined) > 500 or filled == _MOST_LINES:
             return 0
         joined, filled = joined + line + " ", filled + 1
-        if quotation.ENDS.search(line) or line[-1:].isalpha():
-            if _is_wrote(joined.strip().lower(), _next_marked(lines, n + 1, marked)):
-                return n - at + 1
+        ends = line[-1:].isalpha() or quotation.ENDS.search(line)
+        if ends and _is_wrote(joined.strip().lower(), _next_marked(lines, n + 1, marked)):
+            return n - at + 1
     return 0
 
 
@@ -89,60 +98,64 @@ def _is_wrote(text: str, before_quote: bool) -> bool:
 
 
 def _somebody_wrote(line: str, before_quote: bool) -> bool:
-    """`NAME <address> wrote:`, `---- NAME wrote ----`, and before a quotation `NAME wrote:` alone."""
+    """`NAME <address> wrote:`, `NAME on DATE wrote:`, `---- NAME wrote ----`, and before a quotation `NAME wrote:` alone."""
     text = line.strip().lower()
+    addressed = "@" in text and bool(quotation.ADDRESS.search(text))
     if quotation.QUOTING.match(text):
-        return before_quote or "@" in text
-    if not quotation.WROTE.search(text[-80:]):
-        return bool(before_quote and text.endswith(":") and quotation.ADDRESS_AT_END.search(text) and quotation.DATE.search(text)) or bool(
-            quotation.WROTE_BEFORE_NAME.search(text) and quotation.DATE.search(text) and text.endswith(":")
-            and (before_quote or "<" in text or " am " in text or " on " in text)
-        )
-    if text.endswith("-"):
-        return text.startswith("--")
-    return before_quote or ("@" in text and bool(quotation.ADDRESS.search(text)) and len(text) < 200) or (" via " in text and len(text) < 120)
+        return before_quote or addressed
+    if quotation.WROTE.search(text[-80:]):
+        if text.endswith("-"):
+            return text.startswith("--")
+        return before_quote or (len(text) < 200 and (addressed or " via " in text or bool(quotation.MOMENT.search(text))))
+    if not text.endswith(":") or not quotation.DATE.search(text):
+        return False
+    if quotation.WROTE_BEFORE_NAME.search(text):
+        return before_quote or addressed or bool(quotation.MOMENT.search(text))
+    return before_quote and bool(quotation.ADDRESS_AT_END.search(text))
 
 
 def _header(lines: list[str], at: int, *, lax: bool = False) -> int:
     """The lines of a quoted header at `at`, or 0. `lax`: the fields may be named in any language."""
-    if at >= len(lines):
+    if at >= len(lines) or not _role(lines[at], lax=lax):
         return 0
-    first = lines[at][:LOOK]
-    field = quotation.SOME_FIELD if lax else quotation.FIELD
-    if not field.match(first):
-        return 0
-    last, fields = at, 1
+    last = at
+    roles = [_role(lines[at], lax=lax)]
     for n in range(at + 1, min(at + _HEADER_LINES, len(lines))):
-        line = lines[n][:LOOK]
-        if field.match(line):
-            last, fields = n, fields + 1
-        elif n - last > 3 or (not line.strip() and not _goes_on(lines, n + 1, field)):
+        if role := _role(lines[n], lax=lax):
+            last = n
+            roles.append(role)
+        elif n - last > 3 or (not lines[n].strip() and not _goes_on(lines, n + 1)):
             break
-    return last - at + 1 if _is_header([line[:LOOK] for line in lines[at : last + 1]], fields, lax=lax) else 0
+    return last - at + 1 if _is_header([line[:LOOK] for line in lines[at : last + 1]], roles) else 0
 
 
-def _goes_on(lines: list[str], at: int, field: object) -> bool:
+def _role(line: str, *, lax: bool) -> str:
+    return quotation.field_role(line[:LOOK]) or ("some" if lax and quotation.SOME_FIELD.match(line[:LOOK]) else "")
+
+
+def _goes_on(lines: list[str], at: int) -> bool:
     """Whether the header goes on after one empty line, as it does where each line was a paragraph."""
-    return at < len(lines) and bool(lines[at].strip()) and bool(quotation.FIELD.match(lines[at][:LOOK]))
+    return at < len(lines) and bool(quotation.field_role(lines[at][:LOOK]))
 
 
-def _is_header(lines: list[str], fields: int, *, lax: bool) -> bool:
+def _is_header(lines: list[str], roles: list[str]) -> bool:
+    """Whether so many fields are the header of a mail and not a list of the author's own: with an address, or with all that a header has."""
     addressed = any("@" in line for line in lines)
-    if fields == 1:
-        return addressed and bool(quotation.AUTHOR.match(lines[0]) and quotation.ANOTHER_FIELD.search(lines[0]) and quotation.DATE.search(lines[0].lower()))
-    if lax and fields > 2 and (addressed or any(quotation.DATE.search(line.lower()) for line in lines)):
+    if len(roles) == 1:
+        alone = lines[0].strip()
+        whole = quotation.ONE_MAILBOX.search(alone) or (quotation.ANOTHER_FIELD.search(alone) and quotation.DATE.search(alone.lower()))
+        return addressed and roles[0] == "author" and bool(whole)
+    dated = any(quotation.DATE.search(line.lower()) for line in lines)
+    if "some" in roles and len(roles) > 2 and (addressed or dated):
         return True
-    author = any(quotation.AUTHOR.match(line) for line in lines)
-    subject = any(quotation.SUBJECT.match(line) for line in lines)
-    dated = any(quotation.DATED.match(line) and quotation.DATE.search(line.lower()) for line in lines)
-    if fields == 2:
-        return addressed and (author or dated)
-    return (author or dated) and (addressed or subject) and (author or subject)
+    if len(roles) == 2:
+        return addressed and ("author" in roles or ("date" in roles and dated))
+    return ("author" in roles or ("date" in roles and dated)) and (addressed or "subject" in roles)
 
 
 def _shared(lines: list[str], at: int, line: str) -> Introduction | None:
     """An introduction in one line with the text before it, perhaps over three lines."""
-    if "---" in line and (found := quotation.ORIGINAL_SHARED.match(line)):
+    if "---" in line and (found := quotation.SHARED_TITLE.match(line)) and quotation.is_original_title(found["title"]):
         return Introduction(1, "original", found.end("before"))
     if "on " not in line.lower():
         return None

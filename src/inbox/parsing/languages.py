@@ -1,6 +1,6 @@
 """What mail programs write around a quotation and under a text, in 36 languages. Words only; `quotation.py` makes patterns of them.
 
-Alternatives are separated by `|`; the few other signs are of regular expressions (`(a)`, `\\S`). A language that lacks a word leaves it out.
+Alternatives are separated by `|`; the few other signs are of regular expressions. A language that lacks a word leaves it out.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ class Words(NamedTuple):
     closing: str = ""
 
 
+# fmt: off
 LANGUAGES = {
     "en": Words(
         "On|At|In message",
         "wrote|writes|said|sent|has written|wrote the following|sent the following",
-        "original message|reply message|original appointment|original e-?mail|previous message|original message follows",
-        "forwarded message|forwarded by|forwarded mail|forward(?:ed)? header",
+        "original message|reply message|original appointment|original email|original e-mail|previous message|original message follows",
+        "forwarded message|forwarded by|forwarded mail|forwarded header|forward header",
         "from|sender|organizer",
         "sent|date|sent at|sent on|when",
-        "to|cc|bcc|reply-to|recipients?|where|importance|attachments?|organi[sz]ation",
+        "to|cc|bcc|reply-to|recipient|recipients|where|importance|attachment|attachments|organization|organisation",
         "subject",
-        "get outlook for ",
+        "(?:get|download) (?:the )?outlook for ",
         "(?:with )?(?:my |our )?(?:best|kind(?:est)?|warm(?:est)?|many thanks and best|kind and warm) regards|regards|rgds|br|"
         "best wishes|with best wishes|all the best|best|cheers|many thanks|thanks(?: again| so much| a lot| in advance)?|thank you"
         "(?: very much| so much| in advance)?|sincerely|yours sincerely|sincerely yours|yours truly|yours faithfully|yours|respectfully|warmly|"
@@ -45,12 +46,12 @@ LANGUAGES = {
     "de": Words(
         "Am|Zitat von|Zitiere",
         "schrieb|schrieben(?: sie)?|geschrieben|hat geschrieben|schreibt",
-        "ursprüngliche nachricht|ursprungliche nachricht|original-?nachricht|original-?mail|original message|antwort-?nachricht|antwort nachricht|"
-        "originaltermin|ursprünglicher termin|ursprüngliche e-?mail",
-        "weitergeleitete nachricht|weitergeleitet von|weitergeleitete e-?mail",
+        "ursprüngliche nachricht|ursprungliche nachricht|original-nachricht|originalnachricht|original nachricht|original-mail|originalmail|original message|antwort-nachricht|antwortnachricht|antwort nachricht|"
+        "originaltermin|ursprünglicher termin|ursprüngliche email|ursprüngliche e-mail",
+        "weitergeleitete nachricht|weitergeleitet von|weitergeleitete email|weitergeleitete e-mail",
         "von|absender",
         "gesendet|datum|gesendet am",
-        "an|cc|bcc|kopie|antwort an|wichtigkeit|priorität|anlagen?",
+        "an|cc|bcc|kopie|antwort an|wichtigkeit|priorität|anlage|anlagen",
         "betreff|thema",
         "von mein\\S* .{1,40} gesendet|gesendet (?:von|mit|über|aus) |diese (?:nachricht|e-?mail) wurde von .{1,60} gesendet|outlook für .{1,20} beziehen|"
         "holen sie sich outlook|meinem handy gesendet|vom handy gesendet|mit .{1,30} gesendet$",
@@ -65,7 +66,7 @@ LANGUAGES = {
         "message transféré|message réexpédié|mail transféré|début du message transféré|courriel transféré",
         "de|expéditeur|de la part de",
         "envoyé|date|envoyé le|date d'envoi",
-        "à|pour|destinataires?|cc|cci|copie à|répondre à|importance|pièces? jointes?",
+        "à|pour|destinataire|destinataires|cc|cci|copie à|répondre à|importance|pièce jointe|pièces jointes",
         "objet|sujet",
         "envoyé (?:de|depuis|par|via|avec|à partir) |obtenez outlook pour |obtenir outlook pour |télécharger outlook pour |téléchargez outlook",
         "(?:très |bien )?cordialement|bien à (?:vous|toi)|(?:sincères |meilleures |mes |avec mes )?(?:meilleures )?salutations(?: distinguées)?|amicalement|"
@@ -88,7 +89,7 @@ LANGUAGES = {
         "Em|No dia|A",
         "escreveu|escreveu o seguinte|enviou",
         "mensagem original|mensagem de resposta",
-        "mensagem encaminhada|mensagem reencaminhada|início da mensagem (?:re)?encaminhada",
+        "mensagem encaminhada|mensagem reencaminhada|início da mensagem encaminhada|início da mensagem reencaminhada",
         "de|remetente",
         "enviado|enviada|enviada em|enviado em|data",
         "para|cc|cco|responder a|prioridade|anexos",
@@ -116,7 +117,7 @@ LANGUAGES = {
         "doorgestuurd bericht|begin doorgestuurd bericht",
         "van|afzender",
         "verzonden|datum|verstuurd",
-        "aan|cc|bcc|beantwoorden(?: - aan)?|antwoord aan|urgentie|bijlagen?",
+        "aan|cc|bcc|beantwoorden|beantwoorden - aan|antwoord aan|urgentie|bijlage|bijlagen",
         "onderwerp",
         "verzonden (?:vanaf|met|via|van|door) |verstuurd vanaf |outlook voor .{1,20} downloaden|download outlook voor ",
         "(?:met )?(?:de )?(?:vriendelijke|hartelijke|beste|warme) groet\\S*|groet(?:en|jes)?|mvg|hoogachtend|(?:hartelijk )?(?:be)?dankt?|alvast bedankt|dank je|dank u",
@@ -140,7 +141,7 @@ LANGUAGES = {
         "videresendt meddelelse|videresendt besked|start på videresendt",
         "fra|afsender",
         "sendt|dato|afsendt",
-        "til|cc|kopi|svar til|vedhæftede?\\S*|prioritet",
+        "til|cc|kopi|svar til|vedhæftet|vedhæftede filer|prioritet",
         "emne",
         "sendt (?:fra|med|via) |hent outlook til ",
         "(?:med )?(?:venlig\\S*|bedste|de bedste|kærlig\\S*|mange) hils\\S*|hilsen|mvh|vh|kh|dbh|(?:mange |på forhånd )?tak|hav en god dag",
@@ -185,7 +186,7 @@ LANGUAGES = {
     "cs": Words(
         "Dne",
         "napsal(?:\\(a\\)|/a|a)?|píše|odeslal",
-        "původní zpráva|původní e-?mail|originální zpráva",
+        "původní zpráva|původní email|původní e-mail|originální zpráva",
         "přeposlaná zpráva|předávaná zpráva",
         "od|odesílatel",
         "odesláno|datum",
@@ -249,7 +250,7 @@ LANGUAGES = {
         "προωθημένο μήνυμα",
         "από|αποστολέας",
         "στάλθηκε|απεστάλη|ημερομηνία",
-        "προς|κοιν\\.?|κοινοποίηση",
+        "προς|κοιν|κοιν.|κοινοποίηση",
         "θέμα",
         "εστάλη από |στάλθηκε από ",
         "με εκτίμηση|φιλικά|ευχαριστώ",
@@ -272,8 +273,8 @@ LANGUAGES = {
     "ru": Words(
         "В",
         "написал(?:\\(а\\)|/а|а|\\(-а\\)|и)?|пишет|писал(?:\\(а\\)|а)?|сообщил(?:а)?",
-        "исходное сообщение|первоначальное сообщение|оригинальное (?:сообщение|письмо)|исходное письмо",
-        "пересылаемое сообщение|пересланное (?:сообщение|письмо)|переадресованное (?:сообщение|письмо)|начало переадресованного",
+        "исходное сообщение|первоначальное сообщение|оригинальное сообщение|оригинальное письмо|исходное письмо",
+        "пересылаемое сообщение|пересланное сообщение|пересланное письмо|переадресованное сообщение|переадресованное письмо|начало переадресованного",
         "от|от кого|отправитель",
         "отправлено|дата|дата отправки",
         "кому|копия|получатель",
@@ -347,10 +348,10 @@ LANGUAGES = {
     "ja": Words(
         "",
         "のメール|のメッセージ|(?:さん)?(?:は|が)(?:次のように)?書きました|書いた|より",
-        "元のメッセージ|元のメール|オリジナル(?: ?メッセージ)?|元メール",
+        "元のメッセージ|元のメール|オリジナル|オリジナルメッセージ|オリジナル メッセージ|元メール",
         "転送メッセージ|転送されたメッセージ",
         "差出人|送信者|送信元",
-        "送信日時|送信日|日時|日付|日付 ?時刻",
+        "送信日時|送信日|日時|日付|日付時刻",
         "宛先|送信先|返信先",
         "件名|題名",
         ".{1,30}から送信$|.{1,30}からの送信",
@@ -360,7 +361,7 @@ LANGUAGES = {
         "在|于|於",
         "写道|寫道|写到|寫到|的邮件|来信",
         "原始邮件|原始郵件|原邮件|原始信件|原始訊息|原信息|回复邮件|回复的原邮件",
-        "转发(?:的)?(?:邮件|信息)|轉寄(?:的)?(?:郵件|訊息)|已转发邮件|转发邮件信息",
+        "转发的邮件|转发邮件|转发的信息|转发信息|轉寄的郵件|轉寄郵件|轉寄的訊息|轉寄訊息|已转发邮件|转发邮件信息",
         "发件人|寄件者|寄件人|發件人|自",
         "发送时间|发送日期|寄件日期|日期|时间|時間|傳送時間|发件时间",
         "收件人|收件者|抄送|副本|致",
@@ -373,9 +374,9 @@ LANGUAGES = {
         "작성|님이 작성(?:하였습니다|한 메시지|했습니다)?|작성함|썼습니다|님의 말",
         "원본 메시지|원본 메일|원본메일|원본 이메일",
         "전달된 메일|전달된 메시지|전달 메시지",
-        "보낸 ?사람|발신(?:자)?",
-        "보낸 ?날짜|날짜|보낸 ?시간|일시",
-        "받는 ?사람|수신(?:자)?|참조",
+        "보낸 사람|보낸사람|발신|발신자",
+        "보낸 날짜|보낸날짜|날짜|보낸 시간|보낸시간|일시",
+        "받는 사람|받는사람|수신|수신자|참조",
         "제목",
         "(?:나의|내) .{1,30}에서 (?:보냄|보냈습니다)|.{1,30}에서 보냄$",
         "감사합니다\\.?|고맙습니다|안녕히 계세요",

@@ -1,5 +1,6 @@
 """The lines that mail programs put around the mail they quote, as patterns made of `languages.py`. Every pattern is used on a short text
-that has no line end and no odd blanks or dashes (`plain`), and none can be slow on it."""
+that has no line end and no odd blanks or dashes (`plain`), and none can be slow on it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ LOOK = 300
 """Characters of a line that are looked at."""
 
 _ODD = dict.fromkeys([0xAD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
-_ODD |= dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ") | dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-")
+_ODD |= dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ") | dict.fromkeys(
+    [*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-"
+)
 _ODD |= {0x2019: "'", 0x02BC: "'", 0xFF1A: ":", 0xFF1C: "<", 0xFF1E: ">", 0x0456: "\u0456"}
 
 
@@ -24,6 +27,11 @@ def any_word(role: str) -> str:
     """Every word that some language has for it, long ones first."""
     found = {word for words in LANGUAGES.values() for word in _split(getattr(words, role))}
     return "|".join(sorted(found, key=lambda word: (-len(word), word)))
+
+
+def _words(role: str) -> frozenset[str]:
+    """Every plain word that some language has for it."""
+    return frozenset(word for words in LANGUAGES.values() for word in getattr(words, role).split("|") if word)
 
 
 def _split(words: str) -> list[str]:
@@ -42,6 +50,9 @@ _WROTE = rf"(?:(?<![^\W\d_])(?:{any_word('wrote')})(?![^\W\d_])|写道|寫道|�
 
 ADDRESS = re.compile(r"[^\s<>@]@[^\W_]")
 DATE = re.compile(r"\d{1,2}[:.h]\d\d(?!\d)|(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d ?[年月日년월일]")
+
+MOMENT = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d).{1,40}?\d{1,2}[:.h]\d\d(?!\d)|\d{1,2}[:.h]\d\d(?!\d).{1,60}?(?<!\d)(?:19|20)\d\d(?!\d)")
+"""A year and a time."""
 
 BEGINS = re.compile(
     rf"[ \t>*_-]{{0,20}}(?:(?:{any_word('starts')})(?:[ ,:]|(?=\d))|[\[(\"']?\d|[^\W\d_]{{1,14}}[.,]{{0,2}} (?:den |the |de |d\\. ?)?\d{{1,2}}\b"
@@ -63,49 +74,93 @@ OLD_GMAIL_END = re.compile(r"[<(]\s?[^\s<>@()]{1,200}@[^\s<>@()]{1,200}\s?[>)]\s
 QUOTING = re.compile(r"[ \t]{0,20}(?:quoting|zitat von|zitiere|citando a?|citerar|quotando|citát|selon|цитирую)\s", re.IGNORECASE)
 
 SHARED = re.compile(
-    rf"(?P<before>.{{1,250}}?\S)[ \t]*(?P<intro>(?:-{{2,}}\s*)?(?<![^\W\d_])On\s(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|\d)"
-    rf".{{10,250}}?{_WROTE}\s*:\s*)$",
+    r"(?P<before>.{1,250}?\S)[ \t]*(?P<intro>(?:-{2,}\s*)?(?<![^\W\d_])(?-i:On)\s(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|\d)"
+    r".{10,250}?(?:wrote|writes|said|sent|a écrit|schrieb|escribió)\s*:\s*)$",
     re.IGNORECASE,
 )
 """Text and introduction in one line."""
 
-_ORIGINAL = any_word("original")
-ORIGINAL = re.compile(
-    rf"[\s>*_=]{{0,20}}-{{2,60}}[\s*_]{{0,4}}(?:{_ORIGINAL})[\s*_:]{{0,4}}-{{0,60}}[\s*>]{{0,10}}$"
-    rf"|[\s*]{{0,10}}_{{4,60}}[\s*]{{0,4}}(?:{_ORIGINAL})[\s*]{{0,4}}_{{2,60}}\s*$|[\s*_]{{0,8}}(?:{_ORIGINAL})\s?[*_:]{{0,4}}\s*$",
-    re.IGNORECASE,
-)
-"""`-----Original Message-----`"""
-
-ORIGINAL_SHARED = re.compile(rf"(?P<before>[^\n]{{1,250}}?[^\s-])\s{{0,8}}(?P<intro>-{{3,60}}\s?(?:{_ORIGINAL})\s?-{{3,60}})", re.IGNORECASE)
-TITLE = re.compile(r"[\s>*_]{0,10}-{3,60}[^-\n]{3,60}-{3,60}\s*$")
+_TITLE = re.compile(r"[\s>*_=]{0,20}(?:-{2,60}|_{4,60})[\s*_]{0,4}(?P<title>[^\s*_-][^\n]{1,80}?)[\s*_:]{0,4}[-_]{0,60}[\s*>]{0,10}$")
+_BARE = re.compile(r"[\s*_>]{0,20}(?P<title>[^\s*_>][^\n]{1,80}?)\s?[*_:]{0,4}\s{0,10}$")
+SHARED_TITLE = re.compile(r"(?P<before>[^\n]{1,250}?[^\s-])\s{0,8}-{3,60}\s?(?P<title>[^\s-][^\n-]{2,40}?)\s?-{3,60}")
+SOME_TITLE = re.compile(r"[\s>*_]{0,10}-{3,60}[^-\n]{3,60}-{3,60}\s*$")
 """Some title between dashes: of a quotation, when a header follows."""
 
-FORWARDED = re.compile(
-    rf"[\s*_>]{{0,20}}-{{2,60}}[\s*]{{0,4}}(?:{any_word('forwarded')})|[\s*_>]{{0,20}}(?:begin forwarded (?:message|mail)|anfang der weitergeleiteten (?:nachricht|e-?mail)|"
-    r"début du message (?:transféré|réexpédié)|inizio (?:del )?messaggio inoltrato|inicio del mensaje reenviado|início da mensagem (?:re)?encaminhada|"
-    r"begin doorgestuurd bericht|vidarebefordrat brev|start på videresendt besked|begynnelse på videresendt melding|välitetty viesti alkaa|"
-    r"początek przekazywanej wiadomości|начало переадресованного сообщения|転送されたメッセージ|下面是被转发的邮件|開始轉寄的郵件|전달된 메시지 시작)\s?:?\s*$",
-    re.IGNORECASE,
+_ORIGINALS, _FORWARDS = _words("original"), tuple(_words("forwarded"))
+_BEGINS_FORWARDED = frozenset(
+    [
+        "begin forwarded message",
+        "begin forwarded mail",
+        "anfang der weitergeleiteten nachricht",
+        "anfang der weitergeleiteten e-mail",
+        "anfang der weitergeleiteten email",
+        "début du message transféré",
+        "début du message réexpédié",
+        "inizio messaggio inoltrato",
+        "inizio del messaggio inoltrato",
+        "inicio del mensaje reenviado",
+        "início da mensagem encaminhada",
+        "início da mensagem reencaminhada",
+        "begin doorgestuurd bericht",
+        "vidarebefordrat brev",
+        "start på videresendt besked",
+        "begynnelse på videresendt melding",
+        "välitetty viesti alkaa",
+        "początek przekazywanej wiadomości",
+        "начало переадресованного сообщения",
+        "転送されたメッセージ",
+        "下面是被转发的邮件",
+        "開始轉寄的郵件",
+        "전달된 메시지 시작",
+    ]
 )
-"""What follows was sent on, on purpose: it belongs to what the person sends."""
 
-_AUTHOR, _SUBJECT, _DATE = any_word("author"), any_word("subject"), any_word("date")
-_BEFORE = r"[ \t>|]{0,20}[*_]{0,3}"
-_AFTER = r"\s?[*_]{0,3}\s?:[*_]{0,3}"
-FIELD = re.compile(rf"{_BEFORE}(?:{_AUTHOR}|{_SUBJECT}|{_DATE}|{any_word('to')}){_AFTER}", re.IGNORECASE)
-AUTHOR = re.compile(rf"{_BEFORE}(?:{_AUTHOR}){_AFTER}", re.IGNORECASE)
-SUBJECT = re.compile(rf"{_BEFORE}(?:{_SUBJECT}){_AFTER}", re.IGNORECASE)
-DATED = re.compile(rf"{_BEFORE}(?:{_DATE}){_AFTER}", re.IGNORECASE)
-SOME_FIELD = re.compile(rf"{_BEFORE}[^\W\d_][^:\n]{{0,24}}{_AFTER}(?:\s|$)")
-"""`From:`, `Sent:`, `To:`, `Subject:` of a quoted mail, also in bold (`*From:*`), and a field in a language that is not known."""
 
-ANOTHER_FIELD = re.compile(rf"\s[*_]{{0,3}}(?:{_DATE}|{_SUBJECT}){_AFTER}", re.IGNORECASE)
+def is_original(line: str, *, bare: bool = False) -> bool:
+    """`-----Original Message-----`; `bare`: without the dashes."""
+    found = (_BARE if bare else _TITLE).match(line)
+    return bool(found) and found["title"].lower() in _ORIGINALS if found else False
+
+
+def is_original_title(title: str) -> bool:
+    return title.lower() in _ORIGINALS
+
+
+def is_forwarded(line: str) -> bool:
+    """`---------- Forwarded message ---------`, `Begin forwarded message:`: what follows was sent on, on purpose."""
+    if "--" in line and (found := _TITLE.match(line)) and found["title"].lower().startswith(_FORWARDS):
+        return True
+    found = _BARE.match(line)
+    return bool(found) and found["title"].lower() in _BEGINS_FORWARDED if found else False
+
+
+_NAMED = re.compile(r"[ \t>|]{0,20}[*_]{0,3}(?P<name>[^\W\d_][^:\n*]{0,30}?)\s?[*_]{0,3}\s?:[*_]{0,3}")
+SOME_FIELD = re.compile(r"[ \t>|]{0,20}[*_]{0,3}[^\W\d_][^:\n]{0,24}?\s?[*_]{0,3}\s?:[*_]{0,3}(?:\s|$)")
+"""A line of a quoted header, also in bold (`*From:*`), and one in a language that is not known."""
+
+_ROLES = {word: role for role in ("to", "date", "subject", "author") for word in _words(role)}
+ANOTHER_FIELD = re.compile(
+    r"\s[*_]{0,3}(?:date|sent|subject|datum|gesendet|betreff|envoyé|objet|fecha|asunto|data|inviato|oggetto)\s?[*_]{0,3}\s?:", re.IGNORECASE
+)
+
+
+def field_role(line: str) -> str:
+    """`author`, `date`, `to` or `subject` when it is a field of a quoted header: `From:`, `Gesendet:`, `件名:`; else ""."""
+    found = _NAMED.match(line)
+    return _ROLES.get(found["name"].lower(), "") if found else ""
+
+
+ONE_MAILBOX = re.compile(r"[:*\s][<\[(]{0,2}[^\s<>@]{1,100}@[^\s<>@]{1,200}[>\])]{1,2}$|:\s?[^\s<>@]{1,100}@[^\s<>@]{1,200}$")
 
 RULE = re.compile(r"[\s>]{0,10}_{10,80}\s*$")
 
-_ANSWER = re.compile(r"\b(?:reply|replies|response|answer|type|write|respond|antwort\w*|schreib\w*|répon\w*|respon\w*|escrib\w*|rispo\w*|scriv\w*|antwoord\w*|svar\w*|skriv\w*)\b", re.IGNORECASE)
-_OVER = re.compile(r"\b(?:above|below|über|oberhalb|unterhalb|dessus|dessous|encima|arriba|acima|sopra|boven|ovan\w*|ovenfor)\b", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"\b(?:reply|replies|response|answer|type|write|respond|antwort\w*|schreib\w*|répon\w*|respon\w*|escrib\w*|rispo\w*|scriv\w*|antwoord\w*|svar\w*|skriv\w*)\b",
+    re.IGNORECASE,
+)
+_OVER = re.compile(
+    r"\b(?:above|below|über|oberhalb|unterhalb|dessus|dessous|encima|arriba|acima|sopra|boven|ovan\w*|ovenfor)\b", re.IGNORECASE
+)
 _BORDER = re.compile(r"\b(?:line|text|message|e-?mail|linie|zeile|ligne|línea|linea|linha|riga|lijn|regel|linje\w*)\b", re.IGNORECASE)
 
 

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from inbox.parsing.limits import Limits
 
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
-_LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}\(?<?https?://\S+$")
+_LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
 _MARK = re.compile(r"\s{0,20}>")
 _NOT_MARK = re.compile(r"[\s>]{0,20}>{2,}[^<]*<{2,}\s*$")
 _FORWARD = re.compile(
-    r"\s*(?:\[[^\]]{1,60}\]\s*)?(?:fwd?|wg|weitergeleitet|tr|rv|enc|i|inoltro|doorst|vb|vs|vl|pd|továbbítás|přeposláno|пересл|ilet|转发|轉寄|転送|전달)\s?:", re.IGNORECASE
+    r"\s*(?:\[[^\]]{1,60}\]\s*)?(?:fwd?|wg|weitergeleitet|tr|rv|enc|i|inoltro|doorst|vb|vs|vl|pd|továbbítás|přeposláno|пересл|ilet|转发|轉寄|転送|전달)\s?:",
+    re.IGNORECASE,
 )
 
 
@@ -76,16 +77,19 @@ def split_reply(text: str, limits: Limits, subject: str | None = None) -> ReplyT
 
 def split_html(lines: list[HtmlLine], limits: Limits, subject: str | None = None) -> ReplyText:
     """As `split_reply`, of the lines of an HTML text and what its markup says of them."""
-    size, end = 0, 0
-    for end, line in enumerate(lines[: limits.reply_lines], 1):
-        size += len(line.text) + 1
+    used: list[HtmlLine] = []
+    size = 0
+    for line in lines[: limits.reply_lines]:
         if size > limits.reply:
             break
-    used = lines[:end]
+        used.append(line)
+        size += len(line.text) + 1
     clean = [quotation.plain(line.text) for line in used]
-    marked = [2 if _MARK.match(text) and not _NOT_MARK.match(text[:LOOK]) else _mark_of(line) for line, text in zip(used, clean, strict=True)]
+    marked = [
+        2 if _MARK.match(text) and not _NOT_MARK.match(text[:LOOK]) else _mark_of(line) for line, text in zip(used, clean, strict=True)
+    ]
     body = _Body([str(line) for line in used], clean, marked, [line.sign for line in used])
-    return _split(body, [str(line) for line in lines[end:]], forward=bool(subject and _FORWARD.match(subject[:100])))
+    return _split(body, [str(line) for line in lines[len(used) :]], forward=bool(subject and _FORWARD.match(subject[:100])))
 
 
 def _mark_of(line: HtmlLine) -> int:
@@ -100,53 +104,21 @@ def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
     if 1 in body.marked and all(piece.kind == "text" and not piece.sign for piece in pieces):
         body = body._replace(marked=[mark * 2 for mark in body.marked])
         pieces = _separate(body, forward=forward)
+    if rest:
+        body.shown.extend(rest)
+        body.plain.extend(rest)
+        body.signs.extend([""] * len(rest) if body.signs else [])
+        pieces[-1] = pieces[-1]._replace(stop=len(body.shown))
     pieces = _signed(body, pieces)
     if not any(piece.kind == "text" and _filled(body.shown, piece) for piece in pieces) and not _all_quoted(body, pieces):
         pieces = [_Piece("text", 0, len(body.shown))]  # nothing above the quotation: it was sent on, and is what the person sends
     parts = [ReplyPart(piece.kind, _trimmed(body.shown[piece.start : piece.stop]), piece.sign) for piece in pieces]
-    if rest:
-        last = parts.pop() if parts else ReplyPart("text", "")
-        parts.append(last._replace(text=_trimmed([last.text, *rest])))
-    parts = [part for part in parts if part.text]
-    joined = [_trimmed([line for piece in pieces if piece.kind == kind for line in body.shown[piece.start : piece.stop]]) for kind in KINDS]
-    if rest:
-        last = KINDS.index(parts[-1].kind)
-        joined[last] = _trimmed([joined[last], *rest])
-    return ReplyText(*(text or None for text in joined), tuple(parts))
+    text, quoted, signature = (_joined(body, pieces, kind) for kind in KINDS)
+    return ReplyText(text, quoted, signature, tuple(part for part in parts if part.text))
 
 
-def _mark_of(line: HtmlLine) -> int:
-    """A `blockquote` is a quotation when a mail program introduces it, or when nothing else is quoted; -1: the author put it there by hand."""
-    if not line.level:
-        return 0
-    return -1 if line.sign.startswith("own:") else 1
-
-
-def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
-    pieces = _separate(body, forward=forward)
-    if 1 in body.marked and all(piece.kind == "text" and not piece.sign for piece in pieces):
-        body = body._replace(marked=[mark * 2 for mark in body.marked])
-        pieces = _separate(body, forward=forward)
-    pieces = _signed(body, pieces)
-    if not any(piece.kind == "text" and _filled(body.shown, piece) for piece in pieces) and not _all_quoted(body, pieces):
-        pieces = [_Piece("text", 0, len(body.shown))]  # nothing above the quotation: it was sent on, and is what the person sends
-    parts = [ReplyPart(piece.kind, _trimmed(body.shown[piece.start : piece.stop]), piece.sign) for piece in pieces]
-    if rest:
-        last = parts.pop() if parts else ReplyPart("text", "")
-        parts.append(last._replace(text=_trimmed([last.text, *rest])))
-    parts = [part for part in parts if part.text]
-    return ReplyText(_joined(_merged(parts), "text"), _joined(parts, "quoted"), _joined(parts, "signature"), tuple(parts))
-
-
-def _merged(parts: list[ReplyPart]) -> list[ReplyPart]:
-    """Text and the mail that it sends on are one."""
-    found: list[ReplyPart] = []
-    for part in parts:
-        if found and found[-1].kind == part.kind == "text" and part.sign == "forwarded":
-            found[-1] = ReplyPart("text", f"{found[-1].text}\n\n{part.text}")
-        else:
-            found.append(part)
-    return found
+def _joined(body: _Body, pieces: list[_Piece], kind: Kind) -> str | None:
+    return _trimmed([line for piece in pieces if piece.kind == kind for line in body.shown[piece.start : piece.stop]]) or None
 
 
 def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
@@ -178,7 +150,7 @@ def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:
     """Where the quotation that begins at `at` ends, its sign, and how much of the first line is text before it. Ends at `at`: there is none."""
     end = len(body.plain)
     line = body.plain[at][:LOOK]
-    if quotation.FORWARDED.match(line):
+    if quotation.is_forwarded(line):
         return end, "forwarded", 0
     kind, _, name = body.signs[at].partition(":") if body.signs else ("", "", "")
     if kind == "cut":
@@ -219,7 +191,7 @@ def _marked_up(body: _Body, at: int) -> int:
 def _forwarded(body: _Body, at: int, stop: int, *, forward: bool) -> bool:
     """Whether what the markup takes for a quotation is a mail that was sent on."""
     first = [line[:LOOK] for line in body.plain[at : min(stop, at + 4)] if line.strip()]
-    return any(quotation.FORWARDED.match(line) for line in first) or (forward and not any(body.signs[n] == "quote:cite" for n in (at,)))
+    return any(quotation.is_forwarded(line) for line in first) or (forward and not any(body.signs[n] == "quote:cite" for n in (at,)))
 
 
 def _marked_until(body: _Body, at: int) -> int:
@@ -237,11 +209,14 @@ def _marked_until(body: _Body, at: int) -> int:
 
 
 def _wrapped(body: _Body, n: int) -> bool:
-    """Whether a line without a mark is the rest of a link in a quotation."""
-    if _UNCLOSED_LINK.search(body.plain[n - 1][-LOOK:]):
+    """Whether a line without a mark is the rest of a link in a quotation, or of a long line that some program broke."""
+    before, line = body.plain[n - 1].rstrip(), body.plain[n]
+    if _UNCLOSED_LINK.search(before[-LOOK:]):
         return True
-    more = n + 1 < len(body.plain) and bool(body.marked[n + 1])
-    return more and bool(_LINK_END.match(body.plain[n][:LOOK])) and len(body.plain[n].split()) < 3
+    if n + 1 >= len(body.plain) or not body.marked[n + 1]:
+        return False
+    broken = len(before) > 60 and before[-1] not in ".!?:" and line[:1].islower()
+    return broken or (bool(_LINK_END.match(line[:LOOK])) and len(line.split()) < 3)
 
 
 def _break_line(body: _Body, at: int, where: int) -> None:
@@ -287,7 +262,10 @@ def _signs_only(pieces: list[_Piece]) -> bool:
 def _all_quoted(body: _Body, pieces: list[_Piece]) -> bool:
     if any(piece.kind == "signature" for piece in pieces):
         return True
-    return all(body.marked[n] for n, line in enumerate(body.plain) if line.strip())
+    rest = body.plain[len(body.marked) :]
+    return all(mark or not line.strip() for mark, line in zip(body.marked, body.plain, strict=False)) and not any(
+        line.strip() for line in rest
+    )
 
 
 def _filled(lines: list[str], piece: _Piece) -> bool:

@@ -33,8 +33,9 @@ _DISCLAIMER = re.compile(
     re.IGNORECASE,
 )
 _NAME = r"[^\W\d_][\w'.-]{0,25}(?: [^\W\d_][\w'.-]{0,25}){0,3}"
-_CLOSING = re.compile(rf"\s{{0,8}}[*_]{{0,2}}(?:{any_word('closing')})[\s,.!*_-]{{0,6}}$", re.IGNORECASE)
-_CLOSING_AND_NAME = re.compile(rf"\s{{0,8}}(?:{any_word('closing')})(?:,|\s*[-/])\s?{_NAME}[.,]?\s*$", re.IGNORECASE)
+_CLOSING = re.compile(
+    rf"\s{{0,8}}[*_]{{0,2}}(?:{any_word('closing')})(?:[\s,.!*_-]{{0,6}}$|(?P<name>(?:,|\s*[-/])\s?{_NAME}[.,]?\s*$))", re.IGNORECASE
+)
 _DASHED_NAME = re.compile(r"\s{0,3}(?:-{1,2}|~|/)\s?[^\W\d_a-zà-öø-ÿ][\w'.-]{0,25}(?:[ -][^\W\d_][\w'.-]{0,25}){0,2}\s*$")
 _BULLET = re.compile(r"\s{0,8}[-~/*•]")
 _POSTSCRIPT = re.compile(r"\s{0,8}p\.?\s?s\.?\b|\s{0,8}n\.?b\.?:", re.IGNORECASE)
@@ -108,7 +109,7 @@ def _closing(lines: list[str], end: int) -> int:
             continue
         if len(line) > 100 or line.rstrip().endswith("?") or _POSTSCRIPT.match(line) or filled > 9:
             return end
-        if _CLOSING_AND_NAME.match(line) or (filled and _CLOSING.match(line)):
+        if (found := _CLOSING.match(line)) and (filled or found["name"]):
             return at
         filled += 1
     return end
