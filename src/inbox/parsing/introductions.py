@@ -126,7 +126,7 @@ def _header(lines: list[str], at: int, *, lax: bool = False) -> int:
             roles.append(role)
         elif n - last > 3 or (not lines[n].strip() and not _goes_on(lines, n + 1)):
             break
-    return last - at + 1 if _is_header([line[:LOOK] for line in lines[at : last + 1]], roles) else 0
+    return last - at + 1 if _is_header([line[:LOOK] for line in lines[at : last + 1]], roles, lax=lax) else 0
 
 
 def _role(line: str, *, lax: bool) -> str:
@@ -138,7 +138,7 @@ def _goes_on(lines: list[str], at: int) -> bool:
     return at < len(lines) and bool(quotation.field_role(lines[at][:LOOK]))
 
 
-def _is_header(lines: list[str], roles: list[str]) -> bool:
+def _is_header(lines: list[str], roles: list[str], *, lax: bool) -> bool:
     """Whether so many fields are the header of a mail and not a list of the author's own: with an address, or with all that a header has."""
     addressed = any("@" in line for line in lines)
     if len(roles) == 1:
@@ -146,7 +146,7 @@ def _is_header(lines: list[str], roles: list[str]) -> bool:
         whole = quotation.ONE_MAILBOX.search(alone) or (quotation.ANOTHER_FIELD.search(alone) and quotation.DATE.search(alone.lower()))
         return addressed and roles[0] == "author" and bool(whole)
     dated = any(quotation.DATE.search(line.lower()) for line in lines)
-    if "some" in roles and len(roles) > 2 and (addressed or dated):
+    if lax and len(roles) > 2 and (addressed or dated):
         return True
     if len(roles) == 2:
         return addressed and ("author" in roles or ("date" in roles and dated))
