@@ -251,7 +251,9 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as place:
-        print("| case | other client's mails | p50 ms | p99 ms | max ms | attack s | resident MiB | peak above it MiB | |\n|---|---|---|---|---|---|---|---|---|")
+        print(
+            "| case | other client's mails | p50 ms | p99 ms | max ms | attack s | resident MiB | peak above it MiB | |\n|---|---|---|---|---|---|---|---|---|"
+        )
         for number in range(options.rounds):
             for case in options.case or CASES:
                 found = play(case, options.mib * MIB, Path(place) / f"{case}-{number}")
