@@ -20,6 +20,8 @@ from inbox import origins
 from inbox.errors import ConfigError
 from inbox.networks import Filters, read_network
 from inbox.options import Reference, Seconds
+from inbox.parsing.limits import DEFAULT
+from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
 
 MIB = 1 << 20
@@ -99,6 +101,25 @@ class Limits(_Table):
     backlog: int = Field(default=100_000, gt=0)
 
 
+class Parsing(_Table):
+    """How much of a mail is looked at: the fields and defaults of `inbox.parsing.limits.Limits`, where they are explained."""
+
+    depth: int = Field(default=DEFAULT.depth, gt=0)
+    parts: int = Field(default=DEFAULT.parts, gt=0)
+    headers: int = Field(default=DEFAULT.headers, gt=0)
+    header_block: int = Field(default=DEFAULT.header_block, gt=0)
+    header: int = Field(default=DEFAULT.header, gt=0)
+    text: int = Field(default=DEFAULT.text, gt=0)
+    addresses: int = Field(default=DEFAULT.addresses, gt=0)
+    odd_addresses: int = Field(default=DEFAULT.odd_addresses, ge=0)
+    reply: int = Field(default=DEFAULT.reply, gt=0)
+    reply_lines: int = Field(default=DEFAULT.reply_lines, gt=0)
+    defects: int = Field(default=DEFAULT.defects, gt=0)
+
+    def limits(self) -> ParsingLimits:
+        return ParsingLimits(**self.model_dump())
+
+
 class Relay(_Table):
     """The SMTP server that takes mail which handlers send. `password` is a reference: env:NAME or file:PATH."""
 
@@ -148,6 +169,7 @@ class Settings(_Table):
     tls: Tls = Tls()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
     limits: Limits = Limits()
+    parsing: Parsing = Parsing()
     relay: Relay = Relay()
     work: Work = Work()
     log: Log = Log()

@@ -34,13 +34,17 @@ CODES = {
     "headers-capped": "more header fields than are read",
     "header-end-missing": "the header ends without an empty line; the text begins at the first line that is no field",
     "line-ends": "lines end with a bare CR",
-    "mixed-script": "a domain mixes alphabets that look alike",
+    "homograph": "a domain of another alphabet whose letters look like Latin ones",
+    "invisible-character": "characters that nobody sees, in a subject, a name or an address",
+    "mixed-script": "a domain, or a word of a name, mixes alphabets that look alike",
+    "name-is-address": "the display name of an author shows an address of another domain",
     "nesting": "parts lie deeper within each other than is read",
     "nul": "a NUL octet, replaced by U+FFFD",
     "parameter-duplicate": "a parameter stands twice; the first one counts",
     "partial": "one fragment of a mail that was sent in several (message/partial); they are not joined",
     "parts-capped": "more parts than are read",
     "text-cut": "a text is longer than what is decoded of it",
+    "tnef-invalid": "a winmail.dat that cannot be read",
     "transfer-encoding-unknown": "an unknown Content-Transfer-Encoding; the octets are taken as they are",
 }
 """Every code that exists, and what it means."""

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import resource
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def fit(limits: Limits) -> Limits:
 
 
 def _in_use() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 class Shortage:
