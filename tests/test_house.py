@@ -25,6 +25,7 @@ FLOORS = {
         "networks",
         "origins",
         "rates",
+        "refusals",
         "parsing",
         "rules",
         "auth",

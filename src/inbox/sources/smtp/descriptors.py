@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inbox.refusals import COUNTER as REFUSED
+
 if TYPE_CHECKING:
     from inbox.config import Limits
     from inbox.ports import Counter
@@ -70,5 +72,5 @@ class Shortage:
         now = self._loop.time()
         if now >= self._quiet_until:
             self._quiet_until = now + _TELL_EVERY
-            self._counter.count("inbox_refused_total", reason="descriptors")
+            self._counter.count(REFUSED, reason="descriptors")
             _LOG.error("no descriptor for a connection; it is tried again", extra={"reason": "descriptors", "why": str(error)})
