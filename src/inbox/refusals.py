@@ -28,6 +28,7 @@ REASONS: Mapping[str, str] = {
     "size": "The mail is bigger than `limits.size`",
     "recipients": "More recipients than `limits.recipients`",
     "recipient": "The rules do not take mail for this recipient, or refuse this envelope",
+    "relay": "A recipient with a route, or with %, ! or @ in its local part",
     "line endings": "Bare CR, bare LF or NUL in a command or a mail",
     "rule": "A rule refused the mail for what is in it",
     "internal": "A fault of ours; the sender was told to try again",

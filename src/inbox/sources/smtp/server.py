@@ -45,6 +45,7 @@ class Server:
         self.limiter = Limiter(settings)
         self._proxies = Networks(settings.proxy_from)
         self._hello = {(tls, auth): self._make_hello(tls=tls, auth=auth) for tls in (False, True) for auth in (False, True)}
+        self._feel_load()
         self._ticking: asyncio.Task[None] | None = None
         self._last_left: asyncio.Event | None = None
 
@@ -72,6 +73,7 @@ class Server:
         if len(self.sessions) >= self.limits.connections or self.draining:
             return False
         self.sessions[session] = ""
+        self._feel_load()
         if self._ticking is None:
             self._ticking = asyncio.get_running_loop().create_task(self._tick())
         return True
@@ -87,6 +89,7 @@ class Server:
     def leave(self, session: Wire) -> None:
         """The connection is gone; asking twice does no harm."""
         self._give_back(self.sessions.pop(session, ""))
+        self._feel_load()
         if self._last_left is not None and not self.sessions:
             self._last_left.set()
 
@@ -100,17 +103,12 @@ class Server:
 
     # what is allowed now
 
-    @property
-    def stressed(self) -> bool:
-        return len(self.sessions) >= STRESS * self.limits.connections and self.limits.connections > 1
-
-    @property
-    def idle(self) -> float:
-        return min(self.limits.idle, _STRESS_IDLE) if self.stressed else self.limits.idle
-
-    @property
-    def errors(self) -> int:
-        return min(self.limits.errors, _STRESS_ERRORS) if self.stressed else self.limits.errors
+    def _feel_load(self) -> None:
+        """Under stress clients have less time, and fewer errors."""
+        limits = self.limits
+        stressed = len(self.sessions) >= STRESS * limits.connections and limits.connections > 1
+        self.idle: float = min(limits.idle, _STRESS_IDLE) if stressed else limits.idle
+        self.errors: int = min(limits.errors, _STRESS_ERRORS) if stressed else limits.errors
 
     def knows(self, user: str, password: str) -> bool:
         """Whether this is the user's password; compared in constant time. Deferred when the secret cannot be had now."""
