@@ -30,6 +30,7 @@ class Transport(asyncio.Transport):
 
     def __init__(self, protocol: asyncio.BaseProtocol, peer: str) -> None:
         super().__init__({"peername": (peer, 4000), "sockname": ("192.0.2.25", 25)})
+        self._loop = asyncio.get_running_loop()
         self.said = bytearray()
         self.closed = self._closing = self._paused = self._ended = False
         self._protocol: Any = protocol
@@ -47,7 +48,7 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         if not self._closing:
             self._closing = True
-            asyncio.get_running_loop().call_soon(self._lost)
+            self._loop.call_soon(self._lost)
 
     abort = close
 
@@ -67,7 +68,7 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            asyncio.get_running_loop().call_soon(self._hand_over)
+            self._loop.call_soon(self._hand_over)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
