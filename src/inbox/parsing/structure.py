@@ -28,6 +28,7 @@ _NO_MEDIA = Media("", {})
 _TEXT = Media("text/plain", {})
 _MESSAGE = Media("message/rfc822", {})
 _MESSAGES = ("message/rfc822", "message/global")
+_CONTAINERS = ("multipart/", "message/")
 _ELSEWHERE = {"message/partial": "partial", "message/external-body": "external-body"}
 _ENCODED = ("base64", "quoted-printable")
 _ONCE = ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
@@ -71,6 +72,7 @@ class Part:
         part = Part(self.raw, self.body, self.end, None)
         part.fields, part.media, part.parent = self.fields, self.media, self.parent
         part.depth, part.number, part.within = self.depth, self.number, self.within
+        part.__dict__["index"] = self.index
         return part
 
     @property
@@ -159,6 +161,8 @@ def read_head(raw: bytes, limits: Limits, defects: Defects, hint: Hint = no_hint
 
 def read_structure(head: Part, limits: Limits, defects: Defects, hint: Hint = no_hint) -> list[Part]:
     """All parts in the order of the mail, the mail itself first. Never raises. `head`, from `read_head`, stays as it is."""
+    if not head.media.value.startswith(_CONTAINERS):
+        return [head]
     parts = _read(head.copy(), [], limits, defects, hint)
     for part in parts:  # grows while it runs
         if part.media.value in _MESSAGES and not part.container and part.encoding in _ENCODED:
@@ -178,7 +182,7 @@ def _unwrap(part: Part, parts: list[Part], limits: Limits, defects: Defects, hin
 
 def _read(root: Part, before: list[Part], limits: Limits, defects: Defects, hint: Hint) -> list[Part]:
     """The parts from `root` on. Where boundaries were in vain, a second pass looks less closely; the one that finds more parts counts."""
-    if not root.media.value.startswith(("multipart/", "message/")):
+    if not root.media.value.startswith(_CONTAINERS):
         return [root]
     found, media = Defects(), root.media
     scanner = _Scanner(root, FieldReader(limits, found, hint), before)
