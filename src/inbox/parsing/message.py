@@ -153,11 +153,9 @@ class Message:
     @lazy
     def reply(self) -> ReplyText:
         """What the sender newly wrote, what is quoted, and the signature."""
-        if self.text is None:
-            return ReplyText(None)
-        from inbox.parsing.quoting import split_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
+        from inbox.parsing.quoting import read_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
 
-        return split_reply(self.text, self.limits)
+        return read_reply(self._texts, self.limits, self.subject)
 
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
