@@ -124,7 +124,7 @@ def _plain_list(text: str, limit: int) -> tuple[Address, ...]:
     """The members of a list that is nothing but `Name <local@domain>` in ASCII, as nearly all are; nothing when one of them takes more care."""
     if "=?" in text or not (text.isascii() and text.isprintable() and _ASCII_LIST.fullmatch(text)):
         return ()
-    found = []
+    found: list[Address] = []
     for quoted, atoms, local, domain, bare_local, bare_domain in _ASCII_MEMBERS.findall(text):
         address = _address((quoted or atoms).strip() or None, local or bare_local, domain or bare_domain)
         if address is None or len(found) >= limit:
