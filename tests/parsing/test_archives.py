@@ -86,7 +86,7 @@ LISTED = [
     ("gzip", gzip.compress(NOISE), [("file", len(NOISE), None)], ()),
     ("gzip", gzip.compress(NOISE)[:-1000], None, ("broken",)),
     ("zip", zipped({"a": b"b"})[:-10], [], ("broken",)),
-    ("tar", tarred({"a": NOISE})[:1000], [("a", len(NOISE), None)], ("bomb", "broken")),
+    ("tar", tarred({"a": NOISE})[:1000], [("a", len(NOISE), None)], ("broken",)),
     ("7z", b"7z\xbc\xaf\x27\x1c" + bytes(60), [], ("unlisted",)),
     ("7z", b"7z\xbc\xaf\x27\x1c" + bytes(60) + b"\x06\xf1\x07\x01", [], ("encrypted", "unlisted")),
     ("rar", b"Rar!\x1a\x07\x00" + b"\xcf\x90\x73\x80\x00\x0d" + bytes(20), [], ("encrypted", "unlisted")),
