@@ -36,7 +36,9 @@ class BlockLists:
     def __init__(self) -> None:
         self._resolvers: dict[tuple[str, ...], Resolver] = {}
 
-    def dnsbl(self, mail: Mail, settings: Mapping[str, Any], *, zones: list[str] | None = None, timeout: Seconds = 3) -> tuple[str, ...] | None:
+    def dnsbl(
+        self, mail: Mail, settings: Mapping[str, Any], *, zones: list[str] | None = None, timeout: Seconds = 3
+    ) -> tuple[str, ...] | None:
         """DNS block lists that list the client's address; absent when none does.
 
         zones: `bl.example.org`, or `bl.example.org=127.0.0.2` (or a network of answers) to count these answers only; those of the
