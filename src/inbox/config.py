@@ -132,6 +132,7 @@ class Settings(_Table):
     http: Listener | None = None
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[str, ...] = ()  # networks whose PROXY header is believed
+    xclient_from: tuple[str, ...] = ()  # networks whose XCLIENT is believed
     tls: Tls = Tls()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
     limits: Limits = Limits()

@@ -8,12 +8,14 @@ import hmac
 import ipaddress
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from inbox.errors import ConfigError
 from inbox.options import resolve_secret
 from inbox.sources.smtp import replies
 from inbox.sources.smtp.tls import load_context
+from inbox.sources.smtp.xclient import OFFER as XCLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,23 +46,24 @@ class Server:
         self.draining = False
         self.sessions: dict[Wire, str] = {}
         self._of_address: Tally[str] = Tally()
-        self._proxies = _networks(settings.proxy_from)
+        self._proxies, self._xclients = _networks(settings.proxy_from), _networks(settings.xclient_from)
         self._exempt = _networks(settings.limits.exempt)
-        self._hello = {(tls, auth): self._make_hello(tls=tls, auth=auth) for tls in (False, True) for auth in (False, True)}
+        self._hello = {offers: self._make_hello(*offers) for offers in product((False, True), repeat=3)}
         self._feel_load()
         self._ticking: asyncio.Task[None] | None = None
         self._last_left: asyncio.Event | None = None
 
     # what is announced
 
-    def hello(self, *, tls: bool, auth: bool) -> bytes:
-        """The whole reply to EHLO: one write. `tls`: offer STARTTLS; `auth`: offer AUTH."""
-        return self._hello[tls, auth]
+    def hello(self, *, tls: bool, auth: bool, xclient: bool) -> bytes:
+        """The whole reply to EHLO: one write. `tls`: offer STARTTLS; `auth`: offer AUTH; `xclient`: offer XCLIENT."""
+        return self._hello[tls, auth, xclient]
 
-    def _make_hello(self, *, tls: bool, auth: bool) -> bytes:
-        offers = [f"SIZE {self.limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "DSN"]
+    def _make_hello(self, tls: bool, auth: bool, xclient: bool) -> bytes:
+        offers = [f"SIZE {self.limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "CHUNKING", "DSN"]
         offers += ["STARTTLS"] if tls else []
         offers += ["AUTH PLAIN LOGIN"] if auth else []
+        offers += [XCLIENT] if xclient else []
         lines = [self.hostname, *offers, "ENHANCEDSTATUSCODES"]
         return b"".join(replies.plain(f"250{' ' if line is lines[-1] else '-'}{line}") for line in lines)
 
@@ -85,24 +88,32 @@ class Server:
         address = _counted(ip)
         if self._of_address[address] >= self.limits.connections_per_address and not _within(ip, self._exempt):
             return False
+        self._stand_up(session)
         self._of_address[address] += 1
         self.sessions[session] = address
         return True
 
-    def leave(self, session: Wire) -> None:
-        """The connection is gone; asking twice does no harm."""
-        address = self.sessions.pop(session, "")
-        self._feel_load()
-        if address:
+    def _stand_up(self, session: Wire) -> None:
+        if address := self.sessions.get(session):
             self._of_address[address] -= 1
             if not self._of_address[address]:
                 del self._of_address[address]
+
+    def leave(self, session: Wire) -> None:
+        """The connection is gone; asking twice does no harm."""
+        self._stand_up(session)
+        self.sessions.pop(session, None)
+        self._feel_load()
         if self._last_left is not None and not self.sessions:
             self._last_left.set()
 
     def believes(self, ip: str) -> bool:
         """Whether a PROXY header of this peer is believed, and needed."""
         return _within(ip, self._proxies)
+
+    def takes_xclient(self, ip: str) -> bool:
+        """Whether this peer may say with XCLIENT for whom it speaks."""
+        return _within(ip, self._xclients)
 
     # what is allowed now
 
