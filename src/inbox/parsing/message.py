@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, TypeVar
 
-from inbox.parsing.addresses import Address, OddAddresses, read_addresses, turns_direction
+from inbox.parsing.addresses import Address, OddAddresses, read_addresses
 from inbox.parsing.attachments import Attachment, read_attachments
 from inbox.parsing.automatic import Automatic, MayReply, may_reply, read_automatic
 from inbox.parsing.bodies import AMP, Texts, charset_hint, decode_text_part, plain_lines, read_texts
 from inbox.parsing.charsets import decode
 from inbox.parsing.contents import with_contents
 from inbox.parsing.defects import Defect, Defects, once
-from inbox.parsing.header import Header
+from inbox.parsing.header import Header, header_charset
 from inbox.parsing.identifiers import read_id, read_ids, thread_key
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
+from inbox.parsing.lookalikes import note_lookalikes, note_text
 from inbox.parsing.mailing_list import MailingList, read_list
 from inbox.parsing.reply import ReplyText
 from inbox.parsing.reports import Bounce, Complaint, read_bounce, read_complaint
@@ -150,11 +151,9 @@ class Message:
     @lazy
     def reply(self) -> ReplyText:
         """What the sender newly wrote, what is quoted, and the signature."""
-        if self.text is None:
-            return ReplyText(None)
-        from inbox.parsing.quoting import split_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
+        from inbox.parsing.quoting import read_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
 
-        return split_reply(self.text, self.limits)
+        return read_reply(self._texts, self.limits, self.subject)
 
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
@@ -256,7 +255,12 @@ class Message:
         return with_contents(read_structure(self._head, self.limits, found, self._hint), self.limits, found)
 
     def _hint(self) -> str | None:
-        return charset_hint(self._parts)
+        return self._charset
+
+    @lazy
+    def _charset(self) -> str | None:
+        """The charset of what nobody declared: one guess for the whole mail."""
+        return charset_hint(self._parts) or header_charset(self._head.fields)
 
     def _noting(self, name: str, read: Callable[[Defects], T]) -> T:
         return read(self._defects.setdefault(name, Defects()))
@@ -281,7 +285,7 @@ class Message:
                 found.add("addresses-capped", name, f"{self.limits.addresses} read")
         if name == "from" and (len(fields) > 1 or (unreadable and addresses)):
             found.add("ambiguous-from", name, f"{len(fields)} fields, {len(addresses) + unreadable} authors")
-        _suspicious(name, addresses, found)
+        note_lookalikes(name, addresses, found)
         return tuple(addresses)
 
     def _date(self, found: Defects) -> datetime | None:
@@ -313,18 +317,5 @@ class Message:
             for name in _ONCE:
                 if len(index.get(name, ())) > 1:
                     found.add("duplicate-header", name, f"{len(index[name])} times")
-        if turns_direction(self.subject or ""):
-            found.add("bidi-control", "subject", self.subject)
+        note_text("subject", self.subject or "", found)
         return found
-
-
-def _suspicious(name: str, addresses: Addresses, found: Defects) -> None:
-    """Names and domains that are made to be mistaken for others."""
-    for address in addresses:
-        if "xn--" in address.domain:
-            from inbox.parsing.domains import mixes_scripts, readable_domain  # noqa: PLC0415 (most mail has no such domain)
-
-            if mixes_scripts(address.domain):
-                found.add("mixed-script", name, f"{address.domain} ({readable_domain(address.domain)})")
-        if turns_direction((address.name or "") + address.local):
-            found.add("bidi-control", name, address.name or address.address)

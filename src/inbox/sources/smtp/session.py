@@ -24,7 +24,7 @@ _LOG = logging.getLogger("inbox.smtp")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _HTTP = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"CONNECT", b"PATCH", b"TRACE", b"PRI"))
 _BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"LHLO", b"STARTTLS", b"NOOP", b"RSET", b"QUIT"))
-_SMALL_TALK = 100  # commands without effect that a session may give for each mail
+_PUT_OFF = 2000  # 4xx that a session may hear: what is tried again at once for ever only fills the log
 _TURN = 64  # pipelined commands after which other sessions have their turn
 _LONGEST_NAME = 255  # of a host (RFC 5321 section 4.5.3.1.2)
 
@@ -88,6 +88,9 @@ class Session(Transaction):
         sender = self._envelope.sender if self._envelope else None
         self._note_refusal(reply, reason, sender=sender, helo=self._helo)
         self._say(wire(reply))
+        self._put_off += reply.code < 500
+        if self._put_off > _PUT_OFF:
+            raise HangUp(replies.TOO_MUCH_TALK, "commands")
         if counts and reply.code >= 500:
             self._errors += 1
             if self._errors >= self.server.errors:
@@ -95,7 +98,7 @@ class Session(Transaction):
 
     def _chat(self) -> None:
         self._small_talk += 1
-        if self._small_talk > _SMALL_TALK:
+        if self._small_talk > self.server.limits.commands:
             raise HangUp(replies.TOO_MUCH_TALK, "commands")
 
     # who is there
@@ -137,8 +140,7 @@ class Session(Transaction):
         client = read_client(argument)
         if client.ip is not None:
             self.ip = client.ip
-            if not self.server.seat(self, self.ip):
-                raise HangUp(replies.TOO_MANY_CONNECTIONS, "connections of one address")
+            self.server.seat(self, self.ip)
         self._helo, self._extended = client.helo, client.extended is not False
         self._user = self._user if client.user is None else client.user or None
         self._say(self.server.greeting)

@@ -39,7 +39,7 @@ class Transaction(Login):
         self._body: Body | None = None
         self._reading = False
         self._read_since = 0.0
-        self._read_before = self._small_talk = 0
+        self._read_before = self._small_talk = self._put_off = 0
 
     @property
     def waits_for_command(self) -> bool:
@@ -74,12 +74,13 @@ class Transaction(Login):
             raise Refused(replies.NESTED_MAIL, "order")
         if (busy := self.server.hold()) is not None:
             self._small_talk = 0  # that nothing comes of it is our doing
-            raise Refused(busy, "hold")
+            raise Refused(busy, "disk" if busy.code == 452 else "backlog")
         sender, parameters = read_sender(argument)
         if parameters and not self._extended:
             raise Refused(replies.NO_PARAMETER, "syntax")
         if int(parameters.get("SIZE", 0)) > self.server.limits.size:
             raise Refused(replies.TOO_BIG, "size")
+        self.server.limiter.mail(self.ip, sender)
         self._utf8 = "SMTPUTF8" in parameters
         self._envelope = Envelope(sender, (), self._helo, self.ip, self.tls, self._user, self.source)
         self._say(replies.SENDER_OK)
@@ -95,6 +96,7 @@ class Transaction(Login):
         address, parameters = read_recipient(argument, utf8=self._utf8, postmaster=self.server.postmaster)
         if parameters and not self._extended:
             raise Refused(replies.NO_PARAMETER, "syntax")
+        self.server.limiter.recipient(self.ip)
         if (refusal := self.server.gate.admit(envelope, address)) is not None:
             raise Refused(refusal, "recipient")
         self._accepted.append(address)
@@ -227,11 +229,11 @@ class Transaction(Login):
             _check(answers, envelope)
         except Exception:
             _LOG.exception("a mail was not kept", extra={"ip": self.ip, "sender": envelope.sender})
-            self.server.counter.count("inbox_refused_total", reason="internal")
+            self._note_refusal(INTERNAL, "internal", sender=envelope.sender)
             return [INTERNAL] * len(envelope.recipients)
         self.server.counter.observe("inbox_accept_seconds", time.perf_counter() - began)
         for refusal in {reply for reply in answers if reply.code >= 400}:
-            _LOG.info("refused", extra={"reason": "gate", "reply": str(refusal), "ip": self.ip, "sender": envelope.sender, "mail": mail.id})
+            _LOG.info("refused", extra={"reason": "rule", "reply": str(refusal), "ip": self.ip, "sender": envelope.sender, "mail": mail.id})
         return answers
 
     def _answer(self, answers: dict[str, Reply]) -> None:

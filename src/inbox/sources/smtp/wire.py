@@ -75,8 +75,10 @@ class Wire(SMTP):
         self.ip = plain_address(peer[0])
         if not self.server.enter(self):
             self._over = True
-            self._note_refusal(replies.TOO_MANY_CONNECTIONS, "connections")
-            self.transport.write(replies.wire(replies.TOO_MANY_CONNECTIONS))
+            closing = self.server.draining
+            reply = replies.CLOSING if closing else replies.TOO_MANY_CONNECTIONS
+            self._note_refusal(reply, "closing" if closing else "connections")
+            self.transport.write(replies.wire(reply))
             self.transport.close()
             return
         self._ends = self.loop.time() + self.server.limits.session
@@ -255,9 +257,9 @@ class Wire(SMTP):
             self.transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
 
-    def _note_refusal(self, reply: Reply, reason: str, **more: Any) -> None:
+    def _note_refusal(self, reply: Reply | None, reason: str, **more: Any) -> None:
         self.server.counter.count("inbox_refused_total", reason=reason)
-        _LOG.info("refused", extra={"reason": reason, "reply": str(reply), "ip": self.ip, "source": self.source, **more})
+        _LOG.info("refused", extra={"reason": reason, "reply": str(reply or "none"), "ip": self.ip, "source": self.source, **more})
 
     # the session's life
 
@@ -268,9 +270,11 @@ class Wire(SMTP):
         except HangUp as end:
             if end.reply is not None:
                 self._say(replies.wire(end.reply))
+            if end.reason != "gone":
                 self._note_refusal(end.reply, end.reason)
         except Exception:
             _LOG.exception("session failed", extra={"ip": self.ip})
+            self._note_refusal(INTERNAL, "internal")
             self._say(replies.wire(INTERNAL))
         finally:
             self._close()
@@ -280,8 +284,7 @@ class Wire(SMTP):
         if self.server.believes(self.ip):
             self.ip = await read_proxy(self) or self.ip
         self._is_proxy = self.server.takes_xclient(self.ip)
-        if not self.server.seat(self, self.ip):
-            raise HangUp(replies.TOO_MANY_CONNECTIONS, "connections of one address")
+        self.server.seat(self, self.ip)
         if self._implicit_tls:
             await self._start_tls(keep=True)
         if self.server.limits.greet_delay:
@@ -309,7 +312,7 @@ class Wire(SMTP):
         """Go over to TLS. `keep`: octets that came already belong to the handshake; else they are plain text and thrown away."""
         context = self.server.tls
         if context is None or self._over:
-            raise HangUp(None, "tls")
+            raise HangUp(None, "gone")
         self._pause_reading()  # the handshake must not be read as plain text
         self._flush()
         early = self._take(len(self._buffer))
@@ -324,7 +327,7 @@ class Wire(SMTP):
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError and TimeoutError are OSErrors
             self.server.leave(self)
             _LOG.info("no TLS", extra={"ip": self.ip, "why": getattr(error, "reason", None) or type(error).__name__})
-            raise HangUp(None, "tls") from None
+            raise HangUp(None, "handshake") from None
         self.tls = self.transport.get_extra_info("ssl_object").version()
 
     async def _upgrade(self, context: ssl.SSLContext) -> Any:
