@@ -168,7 +168,7 @@ class Message:
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
         """Every part that is not the text of the mail."""
-        return self._noting("attachments", lambda found: read_attachments(self._parts, found, self._hint))
+        return self._noting("attachments", lambda found: read_attachments(self._parts, found, self._hint, self.limits))
 
     @lazy
     def calendar(self) -> str | None:
