@@ -1,6 +1,6 @@
 """`python -m fuzz [--seconds 60] [TARGET ...]`: run each target for so long, print what was done and found; 1 when something was found.
 
-The octet targets run under atheris (coverage-guided, extra `fuzz`), each in a process of its own; `protocol` is a hypothesis state machine.
+The octet targets run under atheris (coverage-guided, extra `fuzz`), each in a process of its own, and at random where there is none; `protocol` is a hypothesis state machine.
 What is learnt stays in .fuzz/TARGET/corpus, so that the next run goes on from there; an input that breaks something is kept as
 .fuzz/TARGET/found-*, and `python -m fuzz TARGET --input FILE` plays it again.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -17,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from fuzz.unguided import search
 
 ROOT = Path(__file__).parent.parent
 OCTETS = ("data", "commands", "session", "parse")
@@ -64,11 +67,13 @@ def run(target: str, seconds: int) -> Result:
 
 
 def run_octets(target: str, seconds: int) -> tuple[int, list[str]]:
-    """One target under atheris: executions, and what was found."""
+    """One target under atheris, or at random where there is none: executions, and what was found."""
     folder = WORK / target
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     module = importlib.import_module(f"fuzz.targets.{target}")
+    if not importlib.util.find_spec("atheris"):
+        return search(module, seconds, _LONGEST[target], folder)
     for seed in module.seeds():
         (corpus / hashlib.sha256(seed).hexdigest()[:20]).write_bytes(seed)
     (folder / "tokens").write_text("".join(f'"{_quoted(token)}"\n' for token in module.TOKENS))
@@ -85,8 +90,6 @@ def run_octets(target: str, seconds: int) -> tuple[int, list[str]]:
 def _findings(target: str, said: str, status: int) -> list[str]:
     if status == 0:
         return []
-    if "No module named 'atheris'" in said:
-        return ["atheris is not installed: pip install -e '.[fuzz]'"]
     why = re.findall(r"(?m)^(?:\w+\.)*\w*(?:Error|Exception|Hung)\b.*$|^==\d+== ERROR: .*$", said)
     where = re.search(r"Test unit written to (\S+)", said)
     return [

@@ -106,7 +106,7 @@ def _fixed_replies(server: Any) -> set[str]:
     fixed = {str(value) for value in vars(replies).values() if isinstance(value, Reply)}
     fixed |= {value.decode().rstrip() for value in vars(replies).values() if isinstance(value, bytes)}
     fixed |= {f"220 {server.hostname} ESMTP", f"250 {server.hostname}", str(INTERNAL), "554 5.7.1 We do not take mail for this domain"}
-    return fixed | {server.hello(tls=False, auth=False).decode().rstrip().replace("\r\n", "\n")}
+    return fixed | {server.hello(tls=False, auth=False, xclient=False).decode().rstrip().replace("\r\n", "\n")}
 
 
 def seeds() -> Iterator[bytes]:
