@@ -19,6 +19,8 @@ from inbox.parsing.reply import KINDS, Kind, ReplyPart, ReplyText
 from inbox.parsing.signatures import signature_start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inbox.parsing.bodies import Texts
     from inbox.parsing.html_text import HtmlLine
     from inbox.parsing.limits import Limits
@@ -53,8 +55,8 @@ def read_reply(texts: Texts, limits: Limits, subject: str | None) -> ReplyText:
     """The parts of the text of a mail. Its HTML is asked when the text was made of it, or when only its markup shows a quotation."""
     if texts.text is None:
         return ReplyText(None)
-    if texts.of_html and texts.html:
-        return split_html(render(texts.html).lines, limits, subject)
+    if texts.lines:
+        return split_html(texts.lines, limits, subject)
     found = split_reply(texts.text, limits, subject)
     if found.quoted or not texts.html or not shows_quotation(texts.html):
         return found
@@ -75,7 +77,7 @@ def split_reply(text: str, limits: Limits, subject: str | None = None) -> ReplyT
     return _split(_Body(shown, clean, marked, []), every[end:], forward=bool(subject and _FORWARD.match(subject[:100])))
 
 
-def split_html(lines: list[HtmlLine], limits: Limits, subject: str | None = None) -> ReplyText:
+def split_html(lines: Sequence[HtmlLine], limits: Limits, subject: str | None = None) -> ReplyText:
     """As `split_reply`, of the lines of an HTML text and what its markup says of them."""
     used: list[HtmlLine] = []
     size = 0
