@@ -148,6 +148,12 @@ class Message:
         """The HTML as sent: not cleaned."""
         return self._texts.html
 
+    def clean_html(self, *, images: bool = False) -> str | None:
+        """The HTML to be shown: no programs, forms or frames, and no pictures from the web unless `images`; None when there is none."""
+        from inbox.parsing.sanitise import clean_html  # noqa: PLC0415 (only who shows mail needs it)
+
+        return clean_html(self.html, images=images) if self.html is not None else None
+
     @property
     def preamble(self) -> str | None:
         """What stands before the first part of a multipart: words for readers without MIME, if anything."""
