@@ -194,12 +194,22 @@ class Message:
     @lazy
     def bounce(self) -> Bounce | None:
         """The delivery report it is, or None (RFC 3464)."""
-        return read_bounce(self._parts)
+        return read_bounce(self)
 
     @lazy
     def complaint(self) -> Complaint | None:
         """The complaint it is, or None (RFC 5965)."""
-        return read_complaint(self._parts)
+        return read_complaint(self)
+
+    @property
+    def media(self) -> str:
+        """The Content-Type of the whole mail, lower case, without parameters."""
+        return self._head.media.value
+
+    @property
+    def parts(self) -> Parts:
+        """Every part, the mail itself first (not part of the contract with plugins)."""
+        return self._parts
 
     @property
     def report_type(self) -> str | None:
