@@ -104,7 +104,7 @@ def test_a_winmail_dat_that_lies_about_its_size_is_read_as_far_as_it_goes(name):
     assert len(message.attachments) <= 600
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(
         st.binary(max_size=30) | st.sampled_from([tnef.file(b"n", b"c"), tnef.bodies((0x1000, 0x1E, b"x")), b"\xff\xff\xff\xff"]),

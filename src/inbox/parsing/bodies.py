@@ -24,10 +24,11 @@ _RETURNS = re.compile(rb"\r+\n")
 
 
 class Texts(NamedTuple):
-    """`plain` and `html` as sent, `text` for people and rules; None where there is none."""
+    """`text` for people and rules, `html` as sent; None where there is none. `of_html`: all of `text` was made of it."""
 
     text: str | None
     html: str | None
+    of_html: bool = False
 
 
 def is_body(part: Part) -> bool:
@@ -52,10 +53,11 @@ def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
         if part.media.value == "text/plain":
             texts.append(text)
         elif alternative(part) not in said:
-            texts.append(_of_html(text))
+            texts.append(_of_html(text, part, defects))
     htmls = [text for part, text in leaves if part.media.value == "text/html"]
     whole = [text for text in texts if text.strip()] or texts[:1]
-    return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None)
+    of_html = bool(htmls) and not any(part.media.value == "text/plain" and text.strip() for part, text in leaves)
+    return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None, of_html)
 
 
 def decode_text_part(part: Part, limits: Limits, defects: Defects) -> str:
@@ -90,10 +92,13 @@ def _octets(part: Part, limits: Limits, defects: Defects) -> tuple[bytes, bool]:
     return sent.octets[: limits.text], True
 
 
-def _of_html(text: str) -> str:
-    from inbox.parsing.html_text import html_to_text  # noqa: PLC0415 (most mail has a plain text)
+def _of_html(text: str, part: Part, defects: Defects) -> str:
+    from inbox.parsing.html_text import render  # noqa: PLC0415 (most mail has a plain text)
 
-    return html_to_text(text)
+    rendered = render(text)
+    if rendered.hidden:
+        defects.add("hidden-text", part.where, rendered.hidden)
+    return str(rendered)
 
 
 def alternative(part: Part) -> Part | None:

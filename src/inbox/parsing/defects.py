@@ -30,6 +30,7 @@ CODES = {
     "filename-unsafe": "the file name as sent is not safe; another one is given",
     "header-block-cut": "the header is longer than what is read of it",
     "header-cut": "a field is longer than what is read of it",
+    "hidden-text": "text of the HTML that a reader does not see; left out of the text",
     "header-malformed": "a line of the header is no field",
     "headers-capped": "more header fields than are read",
     "header-end-missing": "the header ends without an empty line; the text begins at the first line that is no field",

@@ -76,8 +76,10 @@ class Wire(SMTP):
         self.ip = plain_address(peer[0])
         if not self.server.enter(self):
             self._over = True
-            self._note_refusal(replies.TOO_MANY_CONNECTIONS, "connections")
-            self.transport.write(replies.wire(replies.TOO_MANY_CONNECTIONS))
+            closing = self.server.draining
+            reply = replies.CLOSING if closing else replies.TOO_MANY_CONNECTIONS
+            self._note_refusal(reply, "closing" if closing else "connections")
+            self.transport.write(replies.wire(reply))
             self.transport.close()
             return
         self._ends = self.loop.time() + self.server.limits.session
@@ -251,9 +253,9 @@ class Wire(SMTP):
             self.transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
 
-    def _note_refusal(self, reply: Reply, reason: str, **more: Any) -> None:
+    def _note_refusal(self, reply: Reply | None, reason: str, **more: Any) -> None:
         self.server.counter.count("inbox_refused_total", reason=reason)
-        _LOG.info("refused", extra={"reason": reason, "reply": str(reply), "ip": self.ip, "source": self.source, **more})
+        _LOG.info("refused", extra={"reason": reason, "reply": str(reply or "none"), "ip": self.ip, "source": self.source, **more})
 
     # the session's life
 
@@ -264,9 +266,11 @@ class Wire(SMTP):
         except HangUp as end:
             if end.reply is not None:
                 self._say(replies.wire(end.reply))
+            if end.reason != "gone":
                 self._note_refusal(end.reply, end.reason)
         except Exception:
             _LOG.exception("session failed", extra={"ip": self.ip})
+            self._note_refusal(INTERNAL, "internal")
             self._say(replies.wire(INTERNAL))
         finally:
             self._close()
@@ -275,8 +279,7 @@ class Wire(SMTP):
         """Everything before the first command."""
         if self.server.believes(self.ip):
             self.ip = await read_proxy(self) or self.ip
-        if not self.server.seat(self, self.ip):
-            raise HangUp(replies.TOO_MANY_CONNECTIONS, "connections of one address")
+        self.server.seat(self, self.ip)
         if self._implicit_tls:
             await self._start_tls(keep=True)
         if self.server.limits.greet_delay:
@@ -304,7 +307,7 @@ class Wire(SMTP):
         """Go over to TLS. `keep`: octets that came already belong to the handshake; else they are plain text and thrown away."""
         context = self.server.tls
         if context is None or self._over:
-            raise HangUp(None, "tls")
+            raise HangUp(None, "gone")
         self._pause_reading()  # the handshake must not be read as plain text
         self._flush()
         early = self._take_all()
@@ -319,7 +322,7 @@ class Wire(SMTP):
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError and TimeoutError are OSErrors
             self.server.leave(self)
             _LOG.info("no TLS", extra={"ip": self.ip, "why": getattr(error, "reason", None) or type(error).__name__})
-            raise HangUp(None, "tls") from None
+            raise HangUp(None, "handshake") from None
         self.tls = self.transport.get_extra_info("ssl_object").version()
 
     async def _upgrade(self, context: ssl.SSLContext) -> Any:
