@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import NamedTuple
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -57,12 +59,37 @@ _OTHER = Metric("counter", "Counted by a plugin")
 _INF = float("inf")
 
 
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class _Values:
+    """The values that one histogram was given: how many lie between two bounds, and their sum."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = (*bounds, _INF)
+        self.between = [0] * len(self.bounds)
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        self.between[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def counts(self, name: str, labels: tuple[tuple[str, str], ...]) -> Iterator[tuple[_Key, float]]:
+        """As counters: of all values up to each bound, of all, and the sum."""
+        for bound, number in zip(self.bounds, accumulate(self.between), strict=True):
+            if number:
+                yield (f"{name}_bucket", (("le", _number(bound)), *labels)), number
+        yield (f"{name}_count", labels), sum(self.between)
+        yield (f"{name}_sum", labels), self.sum
+
+
 class Metrics:
     """What this process counted since the last `drain` (`inbox.ports.Counter`). Any thread may count."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._counts: dict[_Key, float] = {}
+        self._values: dict[_Key, _Values] = {}
 
     def count(self, name: str, by: float = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -72,14 +99,12 @@ class Metrics:
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add one value (seconds or octets) to a histogram."""
-        own = tuple(sorted(labels.items()))
-        bounds = METRICS[name].bounds if name in METRICS else _SECONDS
-        reached = [(f"{name}_bucket", (("le", _number(bound)), *own)) for bound in (*bounds, _INF) if value <= bound]
+        key = (name, tuple(sorted(labels.items())))
         with self._lock:
-            counts = self._counts
-            for key in (*reached, (f"{name}_count", own)):
-                counts[key] = counts.get(key, 0) + 1
-            counts[f"{name}_sum", own] = counts.get((f"{name}_sum", own), 0) + value
+            values = self._values.get(key)
+            if values is None:
+                values = self._values[key] = _Values(METRICS[name].bounds if name in METRICS else _SECONDS)
+            values.add(value)
 
     def drain(self) -> list[Delta]:
         """What was counted since the last call; it is handed over once."""
@@ -91,6 +116,9 @@ class Metrics:
         """Give what was counted to `take`; when that raises it is kept for the next time."""
         with self._lock:
             counts, self._counts = self._counts, {}
+            values, self._values = self._values, {}
+        for (name, labels), seen in values.items():
+            counts.update(seen.counts(name, labels))
         try:
             take([(name, labels_text(dict(labels)), value) for (name, labels), value in counts.items()])
         except BaseException:

@@ -94,7 +94,9 @@ def _write_plans(db: sqlite3.Connection, new: New) -> None:
         "insert into inbox_steps(seq, n, rule, handler, state, attempts, due_at) values (?, ?, ?, ?, ?, ?, ?)",
         [(seq, step.n, step.rule, step.handler, *_standing(one.last.get(step.n))) for seq, one in new for step in one.plan.steps],
     )
-    db.executemany("insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", [tag for seq, one in new for tag in tags(seq, one.plan)])
+    db.executemany(
+        "insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", [tag for seq, one in new for tag in tags(seq, one.plan)]
+    )
 
 
 def _standing(ended: Ended | None) -> tuple[str | None, int, int | None]:
