@@ -39,7 +39,7 @@ def test_a_mail_is_parsed_once_for_judging_and_performing(inbox_for, monkeypatch
     import inbox.app
 
     real = inbox.app.parse
-    monkeypatch.setattr(inbox.app, "parse", lambda raw: parsed.append(1) or real(raw))
+    monkeypatch.setattr(inbox.app, "parse", lambda *given: parsed.append(1) or real(*given))
     box = inbox_for(STORE.replace("rules: []", "rules: [{name: a, when: {subject: hello}, label: x, do: [store]}]"))
     assert box.process(make_mail(subject="Hello")).plan.labels == ("x",)
     assert parsed == [1]

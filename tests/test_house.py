@@ -16,7 +16,22 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = {
     0: ("model", "errors", "hookspecs", "ports", "__init__"),
-    1: ("options", "config", "plugins", "deadline", "inspect", "parsing", "rules", "auth", "metrics", "logs"),
+    1: (
+        "options",
+        "config",
+        "plugins",
+        "deadline",
+        "inspect",
+        "networks",
+        "origins",
+        "rates",
+        "refusals",
+        "parsing",
+        "rules",
+        "auth",
+        "metrics",
+        "logs",
+    ),
     2: ("perform", "app", "store", "send"),
     3: ("assemble", "reception", "worker", "supervise", "daemon", "sources"),
     4: ("cli", "demo", "web", "__main__"),

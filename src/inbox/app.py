@@ -69,6 +69,7 @@ class Inbox:
         self.memory = memory or NoMemory()
         self.peek = peek or NoMemory()
         self.outbox = outbox
+        self._limits = self.settings.parsing.limits()
         self.counter = counter
         self._open: OrderedDict[str, MailFacts] = OrderedDict()
         self._open_octets = 0
@@ -194,7 +195,7 @@ class Inbox:
         return facts
 
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
-        materials = Materials(mail, cache(lambda: parse(mail.raw)), memory)
+        materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)
         return MailFacts(materials, self.plugins, self.rules.named_facts, self.settings, self.rules.secrets)
 
 

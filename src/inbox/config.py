@@ -10,14 +10,19 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from inbox import origins
 from inbox.errors import ConfigError
+from inbox.networks import Filters, read_network
 from inbox.options import Reference, Seconds
+from inbox.parsing.limits import DEFAULT
+from inbox.parsing.limits import Limits as ParsingLimits
+from inbox.rates import OFF, Rate
 
 MIB = 1 << 20
 
@@ -30,7 +35,25 @@ def _listener(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    return str(read_network(text))
+
+
+def _filters(texts: tuple[str, ...]) -> tuple[str, ...]:
+    Filters(texts)
+    return texts
+
+
+def _rate(text: str) -> str:
+    Rate.read(text)
+    return text
+
+
 Listener = Annotated[str, AfterValidator(_listener)]
+NetworkText = Annotated[str, AfterValidator(_network)]
+FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
+RateText = Annotated[str, AfterValidator(_rate)]
+Positive = Annotated[Seconds, Field(gt=0)]
 
 
 class _Table(BaseModel):
@@ -45,6 +68,16 @@ class Tls(_Table):
     required: bool = False
 
 
+class Rates(_Table):
+    """So many within so long, `"100/1h"`; all are off until they are set. The first three count for each client address (IPv6: its /64)."""
+
+    connections: RateText = OFF
+    mails: RateText = OFF
+    recipients: RateText = OFF
+    sender: RateText = OFF  # mails of one envelope sender, wherever they come from
+    sender_domain: RateText = OFF  # mails of all envelope senders of one domain
+
+
 class Limits(_Table):
     """Limits of the door, with the defaults of docs/operations.md. Sizes in octets, times in seconds."""
 
@@ -53,17 +86,38 @@ class Limits(_Table):
     command_line: int = Field(default=2048, ge=512)
     connections: int = Field(default=200, gt=0)
     connections_per_address: int = Field(default=10, gt=0)
-    exempt: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks whose addresses may have more (as Postfix exempts mynetworks)
+    exempt: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # networks whose addresses may have more (as Postfix exempts mynetworks)
     errors: int = Field(default=20, gt=0)
-    idle: Seconds = 30
-    session: Seconds = 600
-    data: Seconds = 3600
+    commands: int = Field(default=100, gt=0)  # without effect (NOOP, RSET, EHLO, VRFY, HELP), for each mail
+    rates: Rates = Rates()
+    idle: Positive = 30
+    session: Positive = 600
+    data: Positive = 3600
     data_rate: int = Field(default=500, ge=0)  # octets a second that DATA must come with, on average
-    handshake: Seconds = 30
-    greet_delay: Seconds = 0  # who talks before the greeting is refused; 0: nobody is kept waiting
+    handshake: Positive = 30
+    greet_delay: Annotated[Seconds, Field(ge=0)] = 0  # who talks before the greeting is refused; 0: nobody is kept waiting
     line_endings: Literal["strict", "normalize"] = "strict"  # bare CR, LF, NUL in DATA: refused, or mended to CRLF
-    min_free: int | None = None  # octets free on the disk; None: twice `size`
+    min_free: int | None = Field(default=None, ge=0)  # octets free on the disk; None: twice `size`
     backlog: int = Field(default=100_000, gt=0)
+
+
+class Parsing(_Table):
+    """How much of a mail is looked at: the fields and defaults of `inbox.parsing.limits.Limits`, where they are explained."""
+
+    depth: int = Field(default=DEFAULT.depth, gt=0)
+    parts: int = Field(default=DEFAULT.parts, gt=0)
+    headers: int = Field(default=DEFAULT.headers, gt=0)
+    header_block: int = Field(default=DEFAULT.header_block, gt=0)
+    header: int = Field(default=DEFAULT.header, gt=0)
+    text: int = Field(default=DEFAULT.text, gt=0)
+    addresses: int = Field(default=DEFAULT.addresses, gt=0)
+    odd_addresses: int = Field(default=DEFAULT.odd_addresses, ge=0)
+    reply: int = Field(default=DEFAULT.reply, gt=0)
+    reply_lines: int = Field(default=DEFAULT.reply_lines, gt=0)
+    defects: int = Field(default=DEFAULT.defects, gt=0)
+
+    def limits(self) -> ParsingLimits:
+        return ParsingLimits(**self.model_dump())
 
 
 class Relay(_Table):
@@ -110,10 +164,12 @@ class Settings(_Table):
     smtps: tuple[Listener, ...] = ()
     http: Listener | None = None
     workers: int = Field(default=1, ge=0)
-    proxy_from: tuple[str, ...] = ()  # networks whose PROXY header is believed
+    proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
+    filters: FilterTexts = ()  # "block 10.0.0.0/8", "allow 10.1.2.3": the most specific decides, who is in none may come
     tls: Tls = Tls()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
     limits: Limits = Limits()
+    parsing: Parsing = Parsing()
     relay: Relay = Relay()
     work: Work = Work()
     log: Log = Log()
@@ -126,28 +182,44 @@ class Settings(_Table):
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `inbox.toml` (or `file`), `INBOX_…` variables and flags; ConfigError names every mistake and its place."""
-    data = _merge(_from_file(file), _from_environment(os.environ if environment is None else environment))
-    data = _merge(data, {key: value for key, value in (flags or {}).items() if value not in (None, ())})
-    settings = validate(data)
+    given = {key: value for key, value in (flags or {}).items() if value not in (None, ())}
+    path, text, in_file = _from_file(file)
+    in_environment = _from_environment(os.environ if environment is None else environment)
+
+    def place(names: tuple[str, ...]) -> str:
+        if _has(given, names):
+            return origins.flag(names)
+        if _has(in_environment, names):
+            return origins.variable(names)
+        return f"{path}:{line}" if (line := origins.line_of(text, names)) else str(path) if in_file else ""
+
+    settings = validate(_merge(_merge(in_file, in_environment), given), place)
     if settings.plugins_dir is None and Path("plugins").is_dir():
         settings = settings.model_copy(update={"plugins_dir": Path("plugins")})
     return settings
 
 
-def validate(data: Mapping[str, Any]) -> Settings:
-    """Settings from plain data; ConfigError has a line for every mistake."""
+def with_flags(settings: Settings, flags: Mapping[str, Any]) -> Settings:
+    """The settings with flags on top, checked as a whole; ConfigError names the flag."""
+    return validate(_merge(settings.model_dump(), flags), lambda names: origins.flag(names) if _has(flags, names) else "")
+
+
+def validate(data: Mapping[str, Any], place: origins.Place = lambda _: "") -> Settings:
+    """Settings from plain data; ConfigError has a line for every mistake, which begins with its place."""
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
+        raise ConfigError("\n".join(origins.sentence(problem, place, _known) for problem in error.errors())) from None
 
 
-def _from_file(file: Path | None) -> dict[str, Any]:
+def _from_file(file: Path | None) -> tuple[Path, str, dict[str, Any]]:
+    """Path, text and data; no text when there is no file and none was asked for."""
     path = file or Path("inbox.toml")
     if file is None and not path.exists():
-        return {}
+        return path, "", {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return path, text, tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -156,25 +228,51 @@ def _from_file(file: Path | None) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, text in environment.items():
+    for name, text in sorted(environment.items()):
         if not name.startswith("INBOX_") or name in ("INBOX_SHARED", "INBOX_CONFIG"):
             continue
-        path = name.removeprefix("INBOX_").lower().split("__")
+        path = tuple(name.removeprefix("INBOX_").lower().split("__"))
         table = found
         for part in path[:-1]:
-            table = table.setdefault(part, {})
+            inner = table.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"{name} goes into {part}, which {origins.variable((part,))} sets as a whole; unset one of the two")
+            table = inner
         table[path[-1]] = text.split(",") if _is_list(path) else text
     return found
 
 
-def _is_list(path: list[str]) -> bool:
-    model: Any = Settings
-    for part in path[:-1]:
-        field = model.model_fields.get(part)
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+def _has(data: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether something is set at this path, or a value that stands in the way of it."""
+    found: Any = data
+    for name in names:
+        if not isinstance(found, Mapping):
+            return True
+        if name not in found:
             return False
+        found = found[name]
+    return bool(names)
+
+
+def _table(names: tuple[str, ...]) -> type[BaseModel] | None:
+    """The model of the table at this path, if it is one of ours."""
+    model: type[BaseModel] = Settings
+    for name in names:
+        field = model.model_fields.get(name)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return None
         model = field.annotation
-    field = model.model_fields.get(path[-1])
+    return model
+
+
+def _known(names: tuple[str, ...]) -> Iterable[str]:
+    table = _table(names)
+    return table.model_fields if table else ()
+
+
+def _is_list(path: tuple[str, ...]) -> bool:
+    table = _table(path[:-1])
+    field = table.model_fields.get(path[-1]) if table else None
     return field is not None and isinstance(field.annotation, types.GenericAlias) and typing.get_origin(field.annotation) is tuple
 
 
@@ -184,10 +282,3 @@ def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merge(merged[key], value) if both else value
     return merged
-
-
-def _sentence(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"]) or "settings"
-    if problem["type"] == "extra_forbidden":
-        return f"setting {place}: there is no such setting; docs/operations.md lists them"
-    return f"setting {place}: {problem['msg'].removeprefix('Value error, ')}"

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -49,6 +48,8 @@ METRICS: Mapping[str, Metric] = {
     "inbox_database_octets": Metric("gauge", "Size of the database"),
 }
 
+_Labels = tuple[tuple[str, str], ...]
+
 Delta = tuple[str, str, float]
 """Name, labels as JSON text with sorted keys ('' when there are none), and what is added."""
 
@@ -59,28 +60,25 @@ _OTHER = Metric("counter", "Counted by a plugin")
 _INF = float("inf")
 
 
-_Key = tuple[str, tuple[tuple[str, str], ...]]
+class _Histogram:
+    """Values seen since the last hand-over: how many fell into each bucket alone, and their sum."""
 
+    __slots__ = ("bounds", "buckets", "total")
 
-class _Values:
-    """The values that one histogram was given: how many lie between two bounds, and their sum."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
+    def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = (*bounds, _INF)
-        self.between = [0] * len(self.bounds)
-        self.sum = 0.0
+        self.buckets = [0] * len(self.bounds)
+        self.total = 0.0
 
-    def add(self, value: float) -> None:
-        self.between[bisect_left(self.bounds, value)] += 1
-        self.sum += value
-
-    def counts(self, name: str, labels: tuple[tuple[str, str], ...]) -> Iterator[tuple[_Key, float]]:
-        """As counters: of all values up to each bound, of all, and the sum."""
-        for bound, number in zip(self.bounds, accumulate(self.between), strict=True):
-            if number:
-                yield (f"{name}_bucket", (("le", _number(bound)), *labels)), number
-        yield (f"{name}_count", labels), sum(self.between)
-        yield (f"{name}_sum", labels), self.sum
+    def deltas(self, name: str, own: _Labels) -> Iterator[tuple[tuple[str, _Labels], float]]:
+        """As Prometheus counts: every bucket holds those below it too."""
+        reached = 0
+        for bound, count in zip(self.bounds, self.buckets, strict=True):
+            reached += count
+            if reached:
+                yield (f"{name}_bucket", (("le", _number(bound)), *own)), reached
+        yield (f"{name}_count", own), reached
+        yield (f"{name}_sum", own), self.total
 
 
 class Metrics:
@@ -88,23 +86,24 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[_Key, float] = {}
-        self._values: dict[_Key, _Values] = {}
+        self._counts: dict[tuple[str, _Labels], float] = {}
+        self._histograms: dict[tuple[str, _Labels], _Histogram] = {}
 
     def count(self, name: str, by: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        key = (name, tuple(sorted(labels.items())))
+        key = (name, _key(labels))
         with self._lock:
             self._counts[key] = self._counts.get(key, 0) + by
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add one value (seconds or octets) to a histogram."""
-        key = (name, tuple(sorted(labels.items())))
+        key = (name, _key(labels))
         with self._lock:
-            values = self._values.get(key)
-            if values is None:
-                values = self._values[key] = _Values(METRICS[name].bounds if name in METRICS else _SECONDS)
-            values.add(value)
+            histogram = self._histograms.get(key)
+            if histogram is None:
+                histogram = self._histograms[key] = _Histogram(METRICS[name].bounds if name in METRICS else _SECONDS)
+            histogram.buckets[bisect_left(histogram.bounds, value)] += 1
+            histogram.total += value
 
     def drain(self) -> list[Delta]:
         """What was counted since the last call; it is handed over once."""
@@ -116,9 +115,10 @@ class Metrics:
         """Give what was counted to `take`; when that raises it is kept for the next time."""
         with self._lock:
             counts, self._counts = self._counts, {}
-            values, self._values = self._values, {}
-        for (name, labels), seen in values.items():
-            counts.update(seen.counts(name, labels))
+            histograms, self._histograms = self._histograms, {}
+        for (name, own), histogram in histograms.items():
+            for key, value in histogram.deltas(name, own):
+                counts[key] = counts.get(key, 0) + value
         try:
             take([(name, labels_text(dict(labels)), value) for (name, labels), value in counts.items()])
         except BaseException:
@@ -126,6 +126,10 @@ class Metrics:
                 for key, value in counts.items():
                     self._counts[key] = self._counts.get(key, 0) + value
             raise
+
+
+def _key(labels: dict[str, str]) -> _Labels:
+    return tuple(labels.items()) if len(labels) < 2 else tuple(sorted(labels.items()))
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

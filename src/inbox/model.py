@@ -34,12 +34,13 @@ OnError = Literal["retry", "continue", "stop", "quarantine"]
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 _ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_PAIRS = tuple(first + second for first in _ID_LETTERS for second in _ID_LETTERS)
 
 
 def new_id(now: float | None = None) -> str:
     """A mail id: 20 characters, sorts by time (48 bits of milliseconds, 52 random bits), Crockford's base 32 in lower case."""
     number = (int((time.time() if now is None else now) * 1000) << 52) | (int.from_bytes(os.urandom(7), "big") >> 4)
-    return "".join(_ID_LETTERS[number >> shift & 31] for shift in range(95, -1, -5))
+    return "".join([_ID_PAIRS[number >> shift & 1023] for shift in range(90, -1, -10)])
 
 
 def isoformat(at: datetime) -> str:
@@ -156,8 +157,10 @@ class Reply:
 
     def __str__(self) -> str:
         """The reply line without CRLF, at most 510 octets; whatever is not printable ASCII becomes a question mark."""
-        clean = "".join(c if " " <= c <= "~" else "?" for c in self.text)
-        return f"{self.code} {self.status} {clean}"[:510]
+        text = self.text
+        if not (text.isascii() and text.isprintable()):
+            text = "".join(c if " " <= c <= "~" else "?" for c in text)
+        return f"{self.code} {self.status} {text}"[:510]
 
     def to_dict(self) -> dict[str, Json]:
         return {"code": self.code, "status": self.status, "text": self.text}

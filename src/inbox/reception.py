@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from inbox.errors import Deferred, InboxError
 from inbox.inspect import MailFacts, Materials
 from inbox.model import INTERNAL, Envelope, Mail, Plan, Raw, Reply
-from inbox.rules import Rules, admit
+from inbox.rules import RELAY_DENIED, Rules, admit
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -57,6 +57,8 @@ class Reception:
     def admit(self, envelope: Envelope, recipient: str) -> Reply | None:
         """None when the recipient may be served, else the refusal: unknown domain, or a rule that refuses on envelope facts alone."""
         rules = self._rules()
+        if not rules.gate:  # no rule has a say yet
+            return None if rules.accepts(recipient) else RELAY_DENIED
         mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
         facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._quick, rules.secrets)
         refusal = admit(rules, facts, recipient)

@@ -31,6 +31,8 @@ KEYS = [
     "reply",
     "attachments",
     "calendar",
+    "amp",
+    "security",
     "list",
     "automatic",
     "may_reply",

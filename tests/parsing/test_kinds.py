@@ -108,7 +108,7 @@ def test_a_reply_is_what_was_newly_written(text, reply):
 
 def test_a_signature_is_set_apart():
     found = split_reply("Yes\n-- \nBob\n\nOn 1.1.2026 A wrote:\n> x", DEFAULT)
-    assert (found.text, found.signature) == ("Yes", "Bob")
+    assert (found.text, found.signature) == ("Yes", "-- \nBob")
 
 
 @pytest.mark.parametrize(

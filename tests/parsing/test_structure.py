@@ -193,3 +193,18 @@ def test_a_message_that_was_encoded_as_a_whole_is_read(encoding):
     part = b"--o\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + sent + b"\r\n--o--\r\n"
     message = parse(multipart(part, b"; boundary=o"))
     assert [(item.type, item.content()) for item in message.attachments] == [("message/rfc822", inner), ("text/plain", b"file")]
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "binary"])
+def test_an_attachment_can_be_read_as_a_file(encoding):
+    octets = bytes(range(256)).replace(b"\n", b"").replace(b"\r", b"") * 5000
+    sent = {"base64": base64.encodebytes, "quoted-printable": lambda raw: binascii.b2a_qp(raw, istext=False), "binary": bytes}[encoding](
+        octets
+    )
+    part = f"--b\r\nContent-Type: x/y\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
+    attachment = parse(multipart(part + sent + b"\r\n--b--\r\n")).attachments[0]
+    with attachment.open() as file:
+        assert file.read(10) == octets[:10]
+        assert file.read(100_000) == octets[10:100_010]
+        assert file.read() == octets[100_010:]
+    assert attachment.content() == octets

@@ -219,7 +219,7 @@ def test_while_no_mail_can_be_taken_mail_is_refused_for_now(open_door, connect):
     assert client.ask("MAIL FROM:<a@s.test>") == "452 4.3.1 Not enough disk space, try again later"
     busy[0] = None
     assert client.ask("MAIL FROM:<a@s.test>").startswith("250 ")
-    assert door.counter.refused("hold") == 1
+    assert door.counter.refused("disk") == 1
 
 
 def test_lmtp_answers_each_recipient_in_order(open_door, connect):

@@ -251,8 +251,3 @@ def test_a_proxy_header_and_a_handshake_may_come_in_one_packet(tls_door, trustin
                 break
             except ssl.SSLWantReadError:
                 incoming.write(sock.recv(65536))
-
-
-def test_a_proxy_network_that_is_none_is_an_error_at_start(open_door):
-    with pytest.raises(ConfigError, match="proxy_from"):
-        open_door(proxy_from=("everybody",))

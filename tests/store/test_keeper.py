@@ -18,10 +18,10 @@ class Slow:
         self.store, self.groups, self.gate = store, [], threading.Event()
         self.put_large = store.put_large
 
-    def keep_all(self, arrivals):
+    def keep_arrivals(self, arrivals):
         assert self.gate.wait(10)
         self.groups.append(len(arrivals))
-        return self.store.keep_all(arrivals)
+        return self.store.keep_arrivals(arrivals)
 
 
 async def started(*wishes):
@@ -82,14 +82,18 @@ def test_a_failure_is_told_to_everybody_in_the_group_and_the_next_group_is_kept(
     assert list(store.ids()) == [kept]
 
 
-def test_one_odd_mail_does_not_fail_the_others_of_its_group(store, new_mail):
+@pytest.mark.parametrize("oddity", ["a time that is none", "a plan with a step that is none"])
+def test_one_odd_mail_does_not_fail_the_others_of_its_group(store, new_mail, new_plan, oddity):
     slow = Slow(store)
-    good, odd = new_mail(), new_mail()
-    object.__setattr__(odd, "received_at", "yesterday")  # no datetime: writing it raises TypeError
+    good, odd, plan = new_mail(), new_mail(), new_plan({})
+    if oddity == "a time that is none":
+        object.__setattr__(odd, "received_at", "yesterday")
+    else:
+        object.__setattr__(plan, "steps", (None,))
 
     async def main():
         keeper = Keeper(slow)
-        tasks = await started(keeper.keep(new_mail()), keeper.keep(good), keeper.keep(odd))
+        tasks = await started(keeper.keep(new_mail()), keeper.keep(good), keeper.keep(odd, plan))
         slow.gate.set()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(keeper.close)

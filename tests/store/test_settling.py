@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conftest import NOW
 from inbox.model import Plan, Row
 from inbox.perform import Ended
 from inbox.store import Settlement, open_store
 
+NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 TABLES = ("mails", "plans", "steps", "outcomes", "tags", "states")
 
 ENDS = [

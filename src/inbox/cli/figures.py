@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from inbox.refusals import COUNTER as REFUSED
+from inbox.refusals import REASONS
+
 if TYPE_CHECKING:
     from inbox.store import Stats
 
@@ -21,7 +24,7 @@ def figure_lines(stats: Stats, counts: Counts) -> Iterator[str]:
     counters, histograms = _parted(counts)
     for title, values in counters.items():
         yield title
-        yield from (f"  {labels or '-':<44} {value:>12,.0f}" for labels, value in values)
+        yield from (f"  {labels or '-':<44} {value:>12,.0f}{_meaning(title, labels)}" for labels, value in values)
     for title, rows in histograms.items():
         yield title
         yield from (
@@ -39,6 +42,12 @@ def _parted(counts: Counts) -> tuple[dict[str, list[tuple[str, float]]], dict[st
         elif not name.endswith(("_bucket", "_sum")):
             counters.setdefault(_title(name), []).append((_labels(labels), value))
     return counters, histograms
+
+
+def _meaning(title: str, labels: str) -> str:
+    """What a reason for a refusal means."""
+    found = REASONS.get(labels.removeprefix("reason ")) if title == _title(REFUSED) else None
+    return f"   {found}" if found else ""
 
 
 def _title(name: str) -> str:

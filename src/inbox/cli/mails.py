@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,18 +57,24 @@ def _process(box: Inbox, store: SqliteStore, mail: Mail) -> Receipt:
 @click.command()
 @click.argument("files", nargs=-1, required=True)
 @click.option("--jsonl", is_flag=True, help="One mail a line, with the name of its file.")
-@click.option("--json", "as_json", is_flag=True, help="JSON (the default).")
-def parse(files: tuple[str, ...], *, jsonl: bool, as_json: bool) -> int:  # noqa: ARG001  for symmetry: JSON is all it prints
-    """Read mails from FILES (- is standard input, a folder means all mails in it) and print what they say as JSON."""
+@common
+def parse(files: tuple[str, ...], settings: Settings, *, jsonl: bool, as_json: bool) -> int:  # noqa: ARG001  for symmetry: JSON is all it prints
+    """Read mails from FILES (- is standard input, a folder means all mails in it) and print what they say as JSON.
+
+    One mail is printed over many lines, several on one line each.
+    """
     from inbox.parsing import parse as read_message
     from inbox.sources.files import read
 
-    mails = [(name, read_message(raw)) for name, raw in read(files)]
-    for name, message in mails:
-        if jsonl or len(mails) > 1:
-            print_line({"file": name, **message.to_dict()})
+    limits = settings.parsing.limits()
+    mails = read(files)
+    first = list(islice(mails, 2))
+    for name, raw in chain(first, mails):
+        said = {"file": name, **read_message(raw, limits).to_dict()}
+        if jsonl or len(first) > 1:
+            print_line(said)
         else:
-            print_json({"file": name, **message.to_dict()})
+            print_json(said)
     return OK
 
 

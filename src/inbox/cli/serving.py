@@ -42,8 +42,7 @@ def _overlay(settings: Settings, flags: dict[str, Any]) -> Settings:
     """The settings with the flags on top, checked as a whole."""
     given = {name: flags[name] for name in ("smtp", "lmtp", "smtps", "http", "workers") if flags[name] not in (None, ())}
     tls = {name: flags[name] for name in ("certificate", "key") if flags[name]}
-    base = settings.model_dump()
-    return config.validate({**base, **given, "tls": {**base["tls"], **tls}})
+    return config.with_flags(settings, {**given, **({"tls": tls} if tls else {})})
 
 
 def _listening(settings: Settings) -> Settings:

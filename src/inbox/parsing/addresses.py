@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing.charsets import decode
-from inbox.parsing.domains import normal_domain
+from inbox.parsing.domains import normal_domain, readable_domain
 from inbox.parsing.words import Hint, decode_phrase, hint_for, unfold
 
 if TYPE_CHECKING:
@@ -28,19 +28,25 @@ _SPEC = re.compile(
     rf"(?:(?P<local>{_ATOM}+)|\"(?P<quoted>(?:[^\"\\]|\\.)*+)\")\s*+@\s*+(?P<domain>{_DOMAIN}+|\[[0-9A-Za-z:.]+\])",
     re.DOTALL,
 )
+_SYSTEM = re.compile(r"<?(mailer-daemon|postmaster|root|daemon|nobody)>?", re.IGNORECASE)
+_WORD = re.compile(rf"{_ATOM}+@{_DOMAIN}+")
+_QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"", re.DOTALL)
+_SEVERAL = re.compile(r">\s*+<")
 _ATOMS = re.compile(rf"{_ATOM}+")
-_ROUTE = re.compile(r"@[^:<>\s]*+:\s*")
+_ROUTE = re.compile(r"(?:@[^:<>\s]*+|mailto):\s*", re.IGNORECASE)
 _SPECIAL = re.compile(r"[\"\\()<>\[\],;:]")
 _COMMENT_OR_QUOTE = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LONGEST = 1000
 _LONGEST_ADDRESS = 320
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`name`: decoded display name or None. `address`: local part as written (unquoted where that is the same), domain in normal form."""
+    """`name`: decoded display name or None. `address`: local part as written (unquoted where that is the same), domain in normal form.
+
+    A mailbox of the sending machine itself (`MAILER-DAEMON`, `root`) has no domain.
+    """
 
     name: str | None
     address: str
@@ -48,12 +54,19 @@ class Address:
     @property
     def local(self) -> str:
         """What stands before the last @."""
-        return self.address.rpartition("@")[0]
+        local, at, domain = self.address.rpartition("@")
+        return local if at else domain
 
     @property
     def domain(self) -> str:
         """Lower case, A-labels: the form to compare."""
-        return self.address.rpartition("@")[2]
+        _, at, domain = self.address.rpartition("@")
+        return domain if at else ""
+
+    @property
+    def readable(self) -> str:
+        """The address for people: U-labels in place of A-labels (RFC 5890). Never compare it: letters can look alike."""
+        return f"{self.local}@{readable_domain(self.domain)}" if "xn--" in self.domain else self.address
 
     @property
     def tag(self) -> str | None:
@@ -109,18 +122,31 @@ def split_members(text: str, limit: int) -> Iterator[str]:
         cuts, closed = _cuts(text, quoting=True)
         found = _between(text, cuts if closed else _cuts(text, quoting=False)[0])
     for member in found:
-        if member.strip():
-            yield member.strip()
+        for one in _apart(member.strip()):
+            yield one
             limit -= 1
             if not limit:
                 return
+
+
+def _apart(member: str) -> list[str]:
+    """Addresses without a comma between them are several: `a@b.test c@d.test`, `<a@b.test> <c@d.test>`. Which one counts, nobody can say."""
+    if member.count("@") < 2:
+        return [member] if member else []
+    words = member.split()
+    if all(map(_WORD.fullmatch, words)):
+        return words
+    if len(member) > _LONGEST or not _SEVERAL.search(_QUOTED.sub("", member)):
+        return [member]
+    pieces = [piece.strip() + ">" for piece in member.split(">") if piece.strip()]
+    return pieces if all("<" in piece for piece in pieces) else [member]
 
 
 def _rejoined(members: Iterator[str]) -> Iterator[str]:
     """`Doe, John <john@example.org>`, which should be quoted: words without an address belong to the name behind them."""
     words = ""
     for member in members:
-        if "@" not in member and "<" not in member:
+        if "@" not in member and "<" not in member and not _SYSTEM.fullmatch(member):
             if words:
                 yield words
             words = member
@@ -171,12 +197,23 @@ def read_address(member: str, odd: OddAddresses, hint: Hint) -> Address | None:
         return None
     bare, comments = _without_comments(member)
     open_at = bare.rfind("<")
-    spec, name = (bare[open_at + 1 :].partition(">")[0], bare[:open_at]) if open_at >= 0 else (bare, "")
-    found = _SPEC.fullmatch(_ROUTE.sub("", spec, count=1).strip())
+    spec, name = (bare[open_at + 1 :].partition(">")[0], bare[:open_at]) if open_at >= 0 else (_unwrapped(bare), "")
+    spec = _ROUTE.sub("", spec, count=1).strip()
+    name = name.rstrip("< ").strip() or " ".join(comments)
+    if system := _SYSTEM.fullmatch(spec):
+        return Address(_name(name, hint), system[1])
+    found = _SPEC.fullmatch(spec)
     if not found:
         return _ask_flanker(member, hint) if odd.take() else None
     local = found["local"] if found["quoted"] is None else _ESCAPED.sub(r"\1", found["quoted"])
-    return _address(_name(name.strip() or " ".join(comments), hint), local, found["domain"])
+    return _address(_name(name, hint), local, found["domain"])
+
+
+def _unwrapped(text: str) -> str:
+    """`'a@b.test'` as Outlook writes it, and `a@b.test>`."""
+    if text[:1] == text[-1:] == "'":
+        return text[1:-1]
+    return text.removesuffix(">").strip()
 
 
 def _plain(member: str, hint: Hint) -> Address | None:
@@ -204,11 +241,13 @@ def _address(name: str | None, local: str, domain: str) -> Address | None:
 def _name(written: str, hint: Hint) -> str | None:
     """A display name: quotes undone, encoded words decoded, on one line."""
     text = written.strip()
-    if text.startswith('"') and text.endswith('"') and len(text) > 1:
-        text = _ESCAPED.sub(r"\1", text[1:-1])
+    if '"' in text:
+        text = _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), text) if text.count('"') > 1 else text.strip('"')
     if "=?" in text or not text.isprintable():
         text = decode_phrase(text.encode("utf-8", "replace"), hint).text
-    return text.strip().strip('"').strip() or None
+    if text[:1] == text[-1:] == '"' or text.count('"') == 1:
+        text = text.strip('"')
+    return text.strip() or None
 
 
 def _without_comments(text: str) -> tuple[str, list[str]]:
@@ -236,8 +275,3 @@ def _ask_flanker(member: str, hint: Hint) -> Address | None:
         return None
     local, _, domain = found[1].rpartition("@")
     return _address(_name(found[0], hint), local, domain)
-
-
-def turns_direction(text: str) -> bool:
-    """Whether a text has characters that turn the direction of writing (Unicode TR 36)."""
-    return not text.isascii() and bool(_DIRECTION.search(text))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+from typing import BinaryIO
 
 from inbox.parsing.bodies import is_body
 from inbox.parsing.defects import Defects
@@ -41,6 +43,12 @@ class Attachment:
     def content(self) -> bytes:
         """The octets with their transfer encoding undone. Not kept: ask once."""
         return b"".join(self._part.pieces())
+
+    def open(self) -> BinaryIO:
+        """The same as a file to read from, decoded piece by piece: for what is too large to hold."""
+        from inbox.parsing.stream import PieceReader  # noqa: PLC0415 (few need it)
+
+        return io.BufferedReader(PieceReader(self._part.pieces()))
 
     @property
     def size(self) -> int:

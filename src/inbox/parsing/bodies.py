@@ -6,7 +6,7 @@ import re
 from io import IncrementalNewlineDecoder
 from typing import TYPE_CHECKING, NamedTuple
 
-from inbox.parsing.charsets import decode
+from inbox.parsing.charsets import codec_of, decode, guess_codec, is_utf8
 from inbox.parsing.defects import Defects
 from inbox.parsing.limits import Limits
 from inbox.parsing.media import Media
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TEXTS = ("text/plain", "text/html")
+_SAMPLE, _SAMPLES = 4096, 5
+AMP = "text/x-amp-html"
+_TEXTS_AND_AMP = (*_TEXTS, AMP)
 _RETURNS = re.compile(rb"\r+\n")
 
 
 class Texts(NamedTuple):
-    """`plain` and `html` as sent, `text` for people and rules; None where there is none."""
+    """`text` for people and rules, `html` as sent; None where there is none. `of_html`: all of `text` was made of it."""
 
     text: str | None
     html: str | None
+    of_html: bool = False
 
 
 def is_body(part: Part) -> bool:
-    """Whether a leaf is something the sender wrote: plain or HTML text that is neither named, nor attached, nor within a message."""
-    if part.container or part.within or part.media.value not in _TEXTS:
+    """Whether a leaf is something the sender wrote: plain, HTML or AMP text that is neither named, nor attached, nor within a message."""
+    if part.container or part.within or part.media.value not in _TEXTS_AND_AMP:
         return False
     if "content-disposition" not in part.index:
         return not _named(part.media)
@@ -42,17 +46,18 @@ def _named(media: Media) -> bool:
 
 def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
     """Plain leaves in order; HTML leaves are turned into text where no plain one says the same (RFC 2046 section 5.1.4)."""
-    leaves = [(part, decode_text_part(part, limits, defects)) for part in parts if is_body(part)]
+    leaves = [(part, decode_text_part(part, limits, defects)) for part in parts if part.media.value in _TEXTS and is_body(part)]
     said = {alternative(part) for part, text in leaves if part.media.value == "text/plain" and text.strip()} - {None}
     texts = []
     for part, text in leaves:
         if part.media.value == "text/plain":
             texts.append(text)
         elif alternative(part) not in said:
-            texts.append(_of_html(text))
+            texts.append(_of_html(text, part, defects))
     htmls = [text for part, text in leaves if part.media.value == "text/html"]
     whole = [text for text in texts if text.strip()] or texts[:1]
-    return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None)
+    of_html = bool(htmls) and not any(part.media.value == "text/plain" and text.strip() for part, text in leaves)
+    return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None, of_html)
 
 
 def decode_text_part(part: Part, limits: Limits, defects: Defects) -> str:
@@ -87,10 +92,13 @@ def _octets(part: Part, limits: Limits, defects: Defects) -> tuple[bytes, bool]:
     return sent.octets[: limits.text], True
 
 
-def _of_html(text: str) -> str:
-    from inbox.parsing.html_text import html_to_text  # noqa: PLC0415 (most mail has a plain text)
+def _of_html(text: str, part: Part, defects: Defects) -> str:
+    from inbox.parsing.html_text import render  # noqa: PLC0415 (most mail has a plain text)
 
-    return html_to_text(text)
+    rendered = render(text)
+    if rendered.hidden:
+        defects.add("hidden-text", part.where, rendered.hidden)
+    return str(rendered)
 
 
 def alternative(part: Part) -> Part | None:
@@ -102,8 +110,14 @@ def alternative(part: Part) -> Part | None:
 
 
 def charset_hint(parts: list[Part]) -> str | None:
-    """The charset that the mail declares for its first text that declares one."""
-    return next((charset for part in parts if part.media.value in _TEXTS and (charset := part.media.get("charset"))), None)
+    """The charset of the mail's texts: the first that one declares and that says more than ASCII, else the likeliest of the first 8-bit one."""
+    texts = [part for part in parts if part.media.value in _TEXTS]
+    for part in texts:
+        charset = part.media.get("charset")
+        if charset and codec_of(charset) not in (None, "ascii", "utf-8"):
+            return charset
+    samples = (part.transferred(_SAMPLE).octets for part in texts[:_SAMPLES])
+    return next((guess_codec(sample) for sample in samples if not is_utf8(sample)), None)
 
 
 def _ended(texts: list[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _BARE_RETURN = re.compile(rb"\r(?!\n)")
+_MARKS = [bytes([octet]) for octet in (*range(1, 9), *range(14, 32), *range(127, 256))]
 _DELIMITER_BEFORE_FIELD = re.compile(rb"(?:\A|(?<=\n))--([^\s][^\r\n]{0,200}?)[ \t]*\r?\n(?=content-[a-z-]{1,40}[ \t]*:)", re.IGNORECASE)
 
 
@@ -44,5 +45,13 @@ def ends_with_returns(octets: bytes, start: int) -> bool:
 
 
 def with_feeds(octets: bytes) -> bytes:
-    """The octets with LF for every bare CR: all offsets stay what they are."""
-    return _BARE_RETURN.sub(b"\n", octets)
+    """The octets with LF for every bare CR: all offsets stay what they are. An octet that does not occur holds the place of the others."""
+    pairs = octets.count(b"\r\n")
+    if pairs == octets.count(b"\r"):
+        return octets
+    if not pairs:
+        return octets.replace(b"\r", b"\n")
+    free = next((mark for mark in _MARKS if mark not in octets), None)
+    if free is None:
+        return _BARE_RETURN.sub(b"\n", octets)
+    return octets.replace(b"\r\n", free + b"\n").replace(b"\r", b"\n").replace(free, b"\r")

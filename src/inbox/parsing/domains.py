@@ -10,6 +10,12 @@ _LITERAL = re.compile(r"\[(?:IPv6:[0-9a-f:.]{2,45}|\d{1,3}(?:\.\d{1,3}){3})\]", 
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _JOINED = ({"HIRAGANA", "KATAKANA", "CJK", "LATIN", "BOPOMOFO"}, {"HANGUL", "CJK", "LATIN"})
 """Scripts that are written together (UTS 39 section 5.1)."""
+_LATIN_SHAPES = frozenset(
+    "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u051b\u0455\u051d\u0445\u0443\u044a\u044c\u0475\u0461\u04bd\u0433\u043f"  # Cyrillic
+    "\u03b1\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03b3\u03c9"  # Greek
+    "\u0570\u0578\u057d\u0581\u0585\u0566\u0563\u0575"  # Armenian
+)
+"""Letters that look like Latin ones (UTS 39, confusables; those that browsers look for)."""
 
 
 def normal_domain(text: str) -> str | None:
@@ -34,6 +40,17 @@ def mixes_scripts(domain: str) -> bool:
     """Whether a label of the domain (in either form) mixes alphabets that nobody writes together."""
     readable = readable_domain(domain) if "xn--" in domain else domain
     return not readable.isascii() and any(_mixed(label) for label in readable.split("."))
+
+
+def reads_as_latin(domain: str) -> bool:
+    """Whether a whole label is of another alphabet's letters that look like Latin ones, below a Latin top level: `\u0430\u0440\u0440\u04cf\u0435.com`."""
+    *labels, top = readable_domain(domain).split(".")
+    return top.isascii() and not top.startswith("xn--") and any(_latin_shapes(label) for label in labels)
+
+
+def _latin_shapes(label: str) -> bool:
+    letters = {c for c in label if c.isalpha()}
+    return not label.isascii() and bool(letters) and letters <= _LATIN_SHAPES
 
 
 def _mixed(label: str) -> bool:

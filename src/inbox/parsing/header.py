@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from inbox.parsing.charsets import guess_codec, is_utf8
 from inbox.parsing.words import Hint, Value, decode_value, no_hint
 
+_UNKNOWN = re.compile(r"=\?(?:(?:x-)?(?:unknown|user-defined)[^?]{0,10}|default)?\?[bq]\?", re.IGNORECASE)
+_SAMPLE = 4096
 _BLANKS = " \t\r\n\v\f"
 
 
@@ -38,6 +44,27 @@ class Header:
 
     def __repr__(self) -> str:
         return f"Header({self.name!r}, {self.value!r})"
+
+
+def header_charset(fields: Iterable[Header]) -> str:
+    """The likeliest charset of all octets that are not UTF-8 and that no field declares: one alone is often too short to tell."""
+    sample = b""
+    for field in fields:
+        octets = _undeclared(field)
+        if octets and not is_utf8(octets):
+            sample += octets + b"\n"
+        if len(sample) > _SAMPLE:
+            break
+    return guess_codec(sample) if sample else "cp1252"
+
+
+def _undeclared(field: Header) -> bytes:
+    """Raw 8-bit octets, and those of encoded words that say that nobody knows their charset (RFC 1428)."""
+    if not field.text.isascii():
+        return field.raw
+    if not _UNKNOWN.search(field.text):
+        return b""
+    return decode_value(field.raw, lambda: "cp1252").text.encode("cp1252", "ignore")
 
 
 def unfold_text(text: str) -> str:

@@ -10,20 +10,22 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, TypeVar
 
-from inbox.parsing.addresses import Address, OddAddresses, read_addresses, turns_direction
+from inbox.parsing.addresses import Address, OddAddresses, read_addresses
 from inbox.parsing.attachments import Attachment, read_attachments
 from inbox.parsing.automatic import Automatic, MayReply, may_reply, read_automatic
-from inbox.parsing.bodies import Texts, charset_hint, decode_text_part, plain_lines, read_texts
+from inbox.parsing.bodies import AMP, Texts, charset_hint, decode_text_part, plain_lines, read_texts
 from inbox.parsing.charsets import decode
 from inbox.parsing.contents import with_contents
 from inbox.parsing.defects import Defect, Defects, once
-from inbox.parsing.header import Header
+from inbox.parsing.header import Header, header_charset
 from inbox.parsing.identifiers import read_id, read_ids, thread_key
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
+from inbox.parsing.lookalikes import note_lookalikes, note_text
 from inbox.parsing.mailing_list import MailingList, read_list
 from inbox.parsing.reply import ReplyText
 from inbox.parsing.reports import Bounce, Complaint, read_bounce, read_complaint
+from inbox.parsing.security import Security, read_security
 from inbox.parsing.structure import Part, outside, read_head, read_structure
 
 if TYPE_CHECKING:
@@ -149,11 +151,9 @@ class Message:
     @lazy
     def reply(self) -> ReplyText:
         """What the sender newly wrote, what is quoted, and the signature."""
-        if self.text is None:
-            return ReplyText(None)
-        from inbox.parsing.quoting import split_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
+        from inbox.parsing.quoting import read_reply  # noqa: PLC0415 (its patterns in many languages take long to compile)
 
-        return split_reply(self.text, self.limits)
+        return read_reply(self._texts, self.limits, self.subject)
 
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
@@ -163,7 +163,17 @@ class Message:
     @lazy
     def calendar(self) -> str | None:
         """The first calendar object (RFC 5545), as text."""
-        return self._noting("calendar", self._calendar)
+        return self._noting("calendar", lambda found: self._first_text(_CALENDARS, found))
+
+    @lazy
+    def amp(self) -> str | None:
+        """The AMP alternative of the HTML as sent (text/x-amp-html), or None."""
+        return self._noting("amp", lambda found: self._first_text((AMP,), found))
+
+    @lazy
+    def security(self) -> Security | None:
+        """How it says that it is signed or encrypted, or None."""
+        return read_security(self._parts, self.text)
 
     @lazy
     def list(self) -> MailingList | None:
@@ -209,9 +219,9 @@ class Message:
     def defects(self) -> tuple[Defect, ...]:
         """All that is odd, in a fixed order: structure, header, addresses, date, texts, attachments. Reads everything."""
         _ = self._parts, self.from_, self.sender, self.reply_to, self.to, self.cc, self.bcc
-        _ = self.date, self._texts, self.calendar, self.attachments
+        _ = self.date, self._texts, self.calendar, self.amp, self.attachments
         found = [*self._defects["head"], *self._defects["structure"], *self._header_defects()]
-        found += [defect for name in (*ADDRESS_FIELDS, "date", "texts", "calendar", "attachments") for defect in self._defects[name]]
+        found += [defect for name in (*ADDRESS_FIELDS, "date", "texts", "calendar", "amp", "attachments") for defect in self._defects[name]]
         found += [defect for attachment in self.attachments for defect in attachment.defects]
         return once(found, self.limits.defects)
 
@@ -242,10 +252,15 @@ class Message:
         return OddAddresses(self.limits.odd_addresses)
 
     def _read_parts(self, found: Defects) -> Parts:
-        return with_contents(read_structure(self._head, self.limits, found, self._hint), self.limits)
+        return with_contents(read_structure(self._head, self.limits, found, self._hint), self.limits, found)
 
     def _hint(self) -> str | None:
-        return charset_hint(self._parts)
+        return self._charset
+
+    @lazy
+    def _charset(self) -> str | None:
+        """The charset of what nobody declared: one guess for the whole mail."""
+        return charset_hint(self._parts) or header_charset(self._head.fields)
 
     def _noting(self, name: str, read: Callable[[Defects], T]) -> T:
         return read(self._defects.setdefault(name, Defects()))
@@ -270,7 +285,7 @@ class Message:
                 found.add("addresses-capped", name, f"{self.limits.addresses} read")
         if name == "from" and (len(fields) > 1 or (unreadable and addresses)):
             found.add("ambiguous-from", name, f"{len(fields)} fields, {len(addresses) + unreadable} authors")
-        _suspicious(name, addresses, found)
+        note_lookalikes(name, addresses, found)
         return tuple(addresses)
 
     def _date(self, found: Defects) -> datetime | None:
@@ -288,8 +303,8 @@ class Message:
         octets = self.raw[start : min(end, start + self.limits.text)].rstrip(b"\r")
         return plain_lines(decode(octets, None).text) or None
 
-    def _calendar(self, found: Defects) -> str | None:
-        part = next((part for part in self._parts if part.media.value in _CALENDARS and not part.within and not part.container), None)
+    def _first_text(self, kinds: tuple[str, ...], found: Defects) -> str | None:
+        part = next((part for part in self._parts if part.media.value in kinds and not part.within and not part.container), None)
         return decode_text_part(part, self.limits, found) if part else None
 
     def _header_defects(self) -> Defects:
@@ -302,18 +317,5 @@ class Message:
             for name in _ONCE:
                 if len(index.get(name, ())) > 1:
                     found.add("duplicate-header", name, f"{len(index[name])} times")
-        if turns_direction(self.subject or ""):
-            found.add("bidi-control", "subject", self.subject)
+        note_text("subject", self.subject or "", found)
         return found
-
-
-def _suspicious(name: str, addresses: Addresses, found: Defects) -> None:
-    """Names and domains that are made to be mistaken for others."""
-    for address in addresses:
-        if "xn--" in address.domain:
-            from inbox.parsing.domains import mixes_scripts, readable_domain  # noqa: PLC0415 (most mail has no such domain)
-
-            if mixes_scripts(address.domain):
-                found.add("mixed-script", name, f"{address.domain} ({readable_domain(address.domain)})")
-        if turns_direction((address.name or "") + address.local):
-            found.add("bidi-control", name, address.name or address.address)

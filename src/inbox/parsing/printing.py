@@ -35,6 +35,8 @@ def message_dict(message: Message, envelope: Envelope | None) -> dict[str, Json]
         "reply": message.reply.to_dict(),
         "attachments": _each(message.attachments),
         "calendar": message.calendar,
+        "amp": message.amp,
+        "security": _maybe(message.security),
         "list": _maybe(message.list),
         "automatic": _maybe(message.automatic),
         "may_reply": message.may_reply(envelope).to_dict(),

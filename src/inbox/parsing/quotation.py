@@ -1,76 +1,173 @@
-"""The words that mail programs put in front of the mail they quote, in several languages, as patterns for one line or a few."""
+"""The lines that mail programs put around the mail they quote, as patterns made of `languages.py`. Every pattern is used on a short text
+that has no line end and no odd blanks or dashes (`plain`), and none can be slow on it.
+"""
 
 from __future__ import annotations
 
 import re
 
-_WROTE = (
-    r"(?:wrote|sent|writes|schrieb|schrieben|a \xe9crit|escribi\xf3|escreveu|ha scritto|scrive|schreef|geschreven|skrev|kirjoitti|"
-    r"napisa\u0142(?:\(a\)|a)?|napsala?|\u043d\u0430\u043f\u0438\u0441\u0430\u043b(?:\(\u0430\)|\u0430)?|\u043f\u0438\u0448\u0435\u0442|"
-    r"\u0111\xe3 vi\u1ebft|\u5199\u9053|\u5beb\u9053|\u306e\u30e1\u30fc\u30eb)"
+from inbox.parsing.languages import LANGUAGES
+
+LOOK = 300
+"""Characters of a line that are looked at."""
+
+_ODD = dict.fromkeys([0xAD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
+_ODD |= dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ") | dict.fromkeys(
+    [*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-"
 )
-STARTS = re.compile(
-    r"[ \t>]{0,20}(?:-{2,}\s*)?(?:On|Le|Am|El|Il|Op|Den|P\xe5|W dniu|Dnia|Dne|Em|V\xe0o|\u0412|Pada|\d{1,2}\.\d{1,2}\.\d{4})\s",
+_ODD |= {0x2019: "'", 0x02BC: "'", 0xFF1A: ":", 0xFF1C: "<", 0xFF1E: ">", 0x0456: "\u0456"}
+
+
+def plain(text: str) -> str:
+    """The text with simple blanks, dashes and colons, without characters that are not seen; as many lines as before."""
+    return text if text.isascii() else text.translate(_ODD)
+
+
+def any_word(role: str) -> str:
+    """Every word that some language has for it, long ones first."""
+    found = {word for words in LANGUAGES.values() for word in _split(getattr(words, role))}
+    return "|".join(sorted(found, key=lambda word: (-len(word), word)))
+
+
+def _words(role: str) -> frozenset[str]:
+    """Every plain word that some language has for it."""
+    return frozenset(word for words in LANGUAGES.values() for word in getattr(words, role).split("|") if word)
+
+
+def _split(words: str) -> list[str]:
+    """Alternatives at the top level: a `|` in parentheses does not count, nor a parenthesis after a backslash."""
+    found, depth = [""], 0
+    for sign in re.findall(r"\\.|.", words):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "|" and not depth:
+            found.append("")
+        else:
+            found[-1] += sign
+    return [word for word in found if word]
+
+
+_WROTE = rf"(?:(?<![^\W\d_])(?:{any_word('wrote')})(?![^\W\d_])|写道|寫道|写到|寫到|のメール|のメッセージ|작성|書きました)"
+
+ADDRESS = re.compile(r"[^\s<>@]@[^\W_]")
+DATE = re.compile(r"\d{1,2}[:.h]\d\d(?!\d)|(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d ?[年月日년월일]")
+
+MOMENT = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d).{1,40}?\d{1,2}[:.h]\d\d(?!\d)|\d{1,2}[:.h]\d\d(?!\d).{1,60}?(?<!\d)(?:19|20)\d\d(?!\d)")
+"""A year and a time."""
+
+BEGINS = re.compile(
+    rf"[ \t>*_-]{{0,20}}(?:(?:{any_word('starts')})(?:[ ,:]|(?=\d))|[\[(\"']?\d|[^\W\d_]{{1,14}}[.,]{{0,2}} (?:den |the |de |d\\. ?)?\d{{1,2}}\b"
+    r"|[^\W\d_]{2,14}\.?,? [^\W\d_]{3,12}\.? \d{1,2}\b)",
     re.IGNORECASE,
 )
-"""A line that may begin "On ... wrote:", which can go over four lines."""
+"""A line that may begin "On DATE, NAME wrote:", in whatever order the language has it."""
 
-WROTE = re.compile(rf"(?:.*\W)?{_WROTE}(?:\W.{{0,200}}[:\uff1a]|\s*[:\uff1a]|\s*-{{2,}})\s*", re.IGNORECASE | re.DOTALL)
-"""The whole of it, lines joined by a blank."""
+ENDS = re.compile(r"[:>)-]\s*[*_]{0,2}$")
+WROTE = re.compile(rf"{_WROTE}[\s:.>*_-]{{0,30}}$")
+WROTE_BEFORE_NAME = re.compile(rf"{_WROTE}(?=[\s:,\"'<])[^\n]{{1,200}}:\s*[*_]{{0,2}}$")
+ADDRESS_AT_END = re.compile(r"@[^\s<>@]{1,200}[\s>)\]\"'*]{0,12}(?:<mailto:[^\s<>]{1,200}>{1,2})?\s?:\s*[*_]{0,2}$")
+"""Ends of an introduction in lower case, its lines joined: `wrote:`, `schrieb NAME:`, `<address>:`."""
 
-ENDS = re.compile(rf"[:\uff1a]\s*$|-{{2,}}\s*$|{_WROTE}\s*$", re.IGNORECASE)
+OLD_GMAIL = re.compile(r"[ \t*]{0,20}(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?\b")
+OLD_GMAIL_END = re.compile(r"[<(]\s?[^\s<>@()]{1,200}@[^\s<>@()]{1,200}\s?[>)]\s?:?\s*$|gmt[+-]\d\d:\d\d [^\d:<>]{2,60}:?\s*$")
+"""`2014-10-17 11:28 GMT+03:00 Name <address>`, the colon often missing."""
 
-SOMEBODY_WROTE = re.compile(
-    rf"[^\n]{{0,200}}<[^<>\s]+@[^<>\s]+>\s*{_WROTE}\s*:\s*|\s*-{{2,}}[^\n]{{1,100}}\s{_WROTE}\s*-{{2,}}\s*", re.IGNORECASE
-)
-"""`Name <address> wrote:` and `---- Name wrote ----`."""
+QUOTING = re.compile(r"[ \t]{0,20}(?:quoting|zitat von|zitiere|citando a?|citerar|quotando|citát|selon|цитирую)\s", re.IGNORECASE)
 
-DATED = re.compile(r"\s*\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b[^\n<]{0,150}<\s?[^<>\s]+@[^<>\s]+>\s*:?\s*")
-"""`2014-10-17 11:28 GMT+03:00 Name <address>:`"""
-
-SHARED_LINE = re.compile(rf"\s*-{{2,}}\s*On\s[^\n]{{1,200}}\s{_WROTE}:\s*$", re.IGNORECASE)
-"""The end of a line of text that a quotation follows without a line end."""
-
-ORIGINAL = re.compile(
-    r"[\s>*_]{0,20}-{2,}\s*(?:original message|reply message|original appointment|urspr\xfcngliche nachricht|antwort nachricht|original-nachricht|"
-    r"message d'origine|message original|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht|"
-    r"oprindelig meddelelse|opprinnelig melding|ursprungligt meddelande|alkuper\xe4inen viesti|wiadomo\u015b\u0107 oryginalna|"
-    r"p\u016fvodn\xed zpr\xe1va|\u0438\u0441\u0445\u043e\u0434\u043d\u043e\u0435 \u0441\u043e\u043e\u0431\u0449\u0435\u043d\u0438\u0435|"
-    r"\u539f\u59cb\u90ae\u4ef6|\u539f\u59cb\u90f5\u4ef6|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8)\s*-{2,}\s*",
+SHARED = re.compile(
+    r"(?P<before>.{1,250}?\S)[ \t]*(?P<intro>(?:-{2,}\s*)?(?<![^\W\d_])(?-i:On)\s(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|\d)"
+    r".{10,250}?(?:wrote|writes|said|sent|a écrit|schrieb|escribió)\s*:\s*)$",
     re.IGNORECASE,
 )
-"""`-----Original Message-----`"""
+"""Text and introduction in one line."""
 
-FORWARDED = re.compile(
-    r"[\s*_]{0,20}-{2,}\s*(?:forwarded (?:message|by)|weitergeleitete nachricht|message transf\xe9r\xe9|mensaje reenviado|mensagem encaminhada|"
-    r"messaggio inoltrato|doorgestuurd bericht|videresendt (?:meddelelse|melding)|vidarebefordrat meddelande|"
-    r"\u043f\u0435\u0440\u0435\u0441\u044b\u043b\u0430\u0435\u043c\u043e\u0435 \u0441\u043e\u043e\u0431\u0449\u0435\u043d\u0438\u0435|"
-    r"\u8f6c\u53d1\u7684\u90ae\u4ef6)|\s*begin forwarded message:",
+_TITLE = re.compile(r"[\s>*_=]{0,20}(?:-{2,60}|_{4,60})[\s*_]{0,4}(?P<title>[^\s*_-][^\n]{1,80}?)[\s*_:]{0,4}[-_]{0,60}[\s*>]{0,10}$")
+_BARE = re.compile(r"[\s*_>]{0,20}(?P<title>[^\s*_>][^\n]{1,80}?)\s?[*_:]{0,4}\s{0,10}$")
+SHARED_TITLE = re.compile(r"(?P<before>[^\n]{1,250}?[^\s-])\s{0,8}-{3,60}\s?(?P<title>[^\s-][^\n-]{2,40}?)\s?-{3,60}")
+SOME_TITLE = re.compile(r"[\s>*_]{0,10}-{3,60}[^-\n]{3,60}-{3,60}\s*$")
+"""Some title between dashes: of a quotation, when a header follows."""
+
+_ORIGINALS, _FORWARDS = _words("original"), tuple(_words("forwarded"))
+_BEGINS_FORWARDED = frozenset(
+    [
+        "begin forwarded message",
+        "begin forwarded mail",
+        "anfang der weitergeleiteten nachricht",
+        "anfang der weitergeleiteten e-mail",
+        "anfang der weitergeleiteten email",
+        "début du message transféré",
+        "début du message réexpédié",
+        "inizio messaggio inoltrato",
+        "inizio del messaggio inoltrato",
+        "inicio del mensaje reenviado",
+        "início da mensagem encaminhada",
+        "início da mensagem reencaminhada",
+        "begin doorgestuurd bericht",
+        "vidarebefordrat brev",
+        "start på videresendt besked",
+        "begynnelse på videresendt melding",
+        "välitetty viesti alkaa",
+        "początek przekazywanej wiadomości",
+        "начало переадресованного сообщения",
+        "転送されたメッセージ",
+        "下面是被转发的邮件",
+        "開始轉寄的郵件",
+        "전달된 메시지 시작",
+    ]
+)
+
+
+def is_original(line: str, *, bare: bool = False) -> bool:
+    """`-----Original Message-----`; `bare`: without the dashes."""
+    found = (_BARE if bare else _TITLE).match(line)
+    return bool(found) and found["title"].lower() in _ORIGINALS if found else False
+
+
+def is_original_title(title: str) -> bool:
+    return title.lower() in _ORIGINALS
+
+
+def is_forwarded(line: str) -> bool:
+    """`---------- Forwarded message ---------`, `Begin forwarded message:`: what follows was sent on, on purpose."""
+    if "--" in line and (found := _TITLE.match(line)) and found["title"].lower().startswith(_FORWARDS):
+        return True
+    found = _BARE.match(line)
+    return bool(found) and found["title"].lower() in _BEGINS_FORWARDED if found else False
+
+
+_NAMED = re.compile(r"[ \t>|]{0,20}[*_]{0,3}(?P<name>[^\W\d_][^:\n*]{0,30}?)\s?[*_]{0,3}\s?:[*_]{0,3}")
+SOME_FIELD = re.compile(r"[ \t>|]{0,20}[*_]{0,3}[^\W\d_][^:\n]{0,24}?\s?[*_]{0,3}\s?:[*_]{0,3}(?:\s|$)")
+"""A line of a quoted header, also in bold (`*From:*`), and one in a language that is not known."""
+
+_ROLES = {word: role for role in ("to", "date", "subject", "author") for word in _words(role)}
+ANOTHER_FIELD = re.compile(
+    r"\s[*_]{0,3}(?:date|sent|subject|datum|gesendet|betreff|envoyé|objet|fecha|asunto|data|inviato|oggetto)\s?[*_]{0,3}\s?:", re.IGNORECASE
+)
+
+
+def field_role(line: str) -> str:
+    """`author`, `date`, `to` or `subject` when it is a field of a quoted header: `From:`, `Gesendet:`, `件名:`; else ""."""
+    found = _NAMED.match(line)
+    return _ROLES.get(found["name"].lower(), "") if found else ""
+
+
+ONE_MAILBOX = re.compile(r"[:*\s][<\[(]{0,2}[^\s<>@]{1,100}@[^\s<>@]{1,200}[>\])]{1,2}$|:\s?[^\s<>@]{1,100}@[^\s<>@]{1,200}$")
+
+RULE = re.compile(r"[\s>]{0,10}_{10,80}\s*$")
+
+_ANSWER = re.compile(
+    r"\b(?:reply|replies|response|answer|type|write|respond|antwort\w*|schreib\w*|répon\w*|respon\w*|escrib\w*|rispo\w*|scriv\w*|antwoord\w*|svar\w*|skriv\w*)\b",
     re.IGNORECASE,
 )
-"""What follows was sent on, on purpose: it belongs to what the person sends."""
-
-_AUTHOR = (
-    r"from|von|de|da|van|fra|fr\xe5n|od|l\xe4hett\xe4j\xe4|\u043e\u0442|\u53d1\u4ef6\u4eba|\u5bc4\u4ef6\u8005|\u5dee\u51fa\u4eba|"
-    r"date|datum|fecha|data|dato|sent"
+_OVER = re.compile(
+    r"\b(?:above|below|über|oberhalb|unterhalb|dessus|dessous|encima|arriba|acima|sopra|boven|ovan\w*|ovenfor)\b", re.IGNORECASE
 )
-_OTHER = (
-    r"sent|gesendet|envoy\xe9|enviado(?: el)?|enviada em|inviato|verzonden|sendt|skickat|l\xe4hetetty|wys\u0142ano|odesl\xe1no|"
-    r"\u043e\u0442\u043f\u0440\u0430\u0432\u043b\u0435\u043d\u043e|\u53d1\u9001\u65f6\u95f4|\u9001\u4fe1\u65e5\u6642|date|datum|fecha|data|dato|"
-    r"to|an|\xe0|para|a|aan|til|till|do|komu|\u043a\u043e\u043c\u0443|\u6536\u4ef6\u4eba|\u5b9b\u5148|cc|kopie|copie|reply-to|"
-    r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|emne|\xe4mne|aihe|temat|p\u0159edm\u011bt|\u0442\u0435\u043c\u0430|\u4e3b\u9898|\u4ef6\u540d"
-)
-FIELD_FIRST = re.compile(rf"[ \t]{{0,20}}\*{{0,2}}(?:{_AUTHOR})\s?[:\uff1a]\*{{0,2}}\s*\S", re.IGNORECASE)
-FIELD_NEXT = re.compile(rf"[ \t]{{0,20}}\*{{0,2}}(?:{_AUTHOR}|{_OTHER})\s?[:\uff1a]\*{{0,2}}(?:\s|$)", re.IGNORECASE)
-"""The lines of a quoted header: `From:`, `Sent:`, `To:`, `Subject:`."""
+_BORDER = re.compile(r"\b(?:line|text|message|e-?mail|linie|zeile|ligne|línea|linea|linha|riga|lijn|regel|linje\w*)\b", re.IGNORECASE)
 
-MAY_BEGIN = re.compile(rf"{STARTS.pattern}|[ \t]{{0,20}}(?:\*{{0,2}}(?:{_AUTHOR})\s?[:\uff1a]|\d{{4}}[-/.])", re.IGNORECASE)
-"""One look at a line that says whether any of the longer ones is worth it, when it has no `--`, `__` or `>`."""
 
-MOBILE = re.compile(
-    r"(?:sent (?:from|via|with) |get outlook for |envoy\xe9 (?:de|depuis) |von meinem .{1,40} gesendet|gesendet (?:von|mit) |enviado desde |enviado do |"
-    r"inviato da |verzonden vanaf |skickat fr\xe5n |sendt fra |wys\u0142ane z |\u043e\u0442\u043f\u0440\u0430\u0432\u043b\u0435\u043d\u043e \u0441|"
-    r"\u53d1\u81ea\u6211\u7684|iphone\u304b\u3089\u9001\u4fe1)",
-    re.IGNORECASE,
-)
-"""The line that a telephone adds."""
+def answer_above(line: str) -> bool:
+    """Whether it is the line of a ticket system above which an answer is to be written: `## Please type your reply above this line ##`."""
+    if len(line) > 120:
+        return False
+    answer = _ANSWER.search(line[:60])
+    over = _OVER.search(line, answer.end()) if answer else None
+    return bool(over and _BORDER.search(line, over.end()))

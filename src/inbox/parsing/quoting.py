@@ -1,138 +1,275 @@
 """Finds what a person newly wrote, without the mail that is quoted and without the signature. Linear in the length of the text.
 
-A quotation begins at a line in which a mail program says who wrote what follows (`quotation.py`), or with `>`. When lines with `>` follow,
-it ends with them: what stands below is new text again. Otherwise it goes to the end. Forwarded mail is not a quotation.
+A quotation begins where the markup of the HTML says so (`html_marks.py`), at lines in which a mail program says who wrote what follows
+(`introductions.py`), or with `>`. When lines with `>` follow, it ends with them: what stands below is new text again. Otherwise it goes to
+the end. Forwarded mail is not a quotation: it is what the person sends. Nothing is lost: the parts in order are the whole text.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing import quotation
-from inbox.parsing.limits import Limits
-from inbox.parsing.reply import ReplyText
+from inbox.parsing.html_marks import shows_quotation
+from inbox.parsing.html_text import render
+from inbox.parsing.introductions import introduction
+from inbox.parsing.quotation import LOOK
+from inbox.parsing.reply import KINDS, Kind, ReplyPart, ReplyText
+from inbox.parsing.signatures import signature_start
 
-_LOOK = 300
+if TYPE_CHECKING:
+    from inbox.parsing.bodies import Texts
+    from inbox.parsing.html_text import HtmlLine
+    from inbox.parsing.limits import Limits
+
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
+_LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
 _MARK = re.compile(r"\s{0,20}>")
-_RULE = re.compile(r"\s*_{10,}\s*")
+_NOT_MARK = re.compile(r"[\s>]{0,20}>{2,}[^<]*<{2,}\s*$")
+_FORWARD = re.compile(
+    r"\s*(?:\[[^\]]{1,60}\]\s*)?(?:fwd?|wg|weitergeleitet|tr|rv|enc|i|inoltro|doorst|vb|vs|vl|pd|továbbítás|přeposláno|пересл|ilet|转发|轉寄|転送|전달)\s?:",
+    re.IGNORECASE,
+)
 
 
-def split_reply(text: str, limits: Limits) -> ReplyText:
-    """Parts of a text with LF line ends. Only its beginning is searched (`limits.reply`); the rest belongs to what it ends with."""
+class _Piece(NamedTuple):
+    kind: Kind
+    start: int
+    stop: int
+    sign: str = ""
+
+
+class _Body(NamedTuple):
+    """`shown`: lines as they stand; `plain`: to be matched; `marked`: 2 quoted by itself, 1 only below an introduction; `signs`: of the markup."""
+
+    shown: list[str]
+    plain: list[str]
+    marked: list[int]
+    signs: list[str]
+
+
+def read_reply(texts: Texts, limits: Limits, subject: str | None) -> ReplyText:
+    """The parts of the text of a mail. Its HTML is asked when the text was made of it, or when only its markup shows a quotation."""
+    if texts.text is None:
+        return ReplyText(None)
+    if texts.of_html and texts.html:
+        return split_html(render(texts.html).lines, limits, subject)
+    found = split_reply(texts.text, limits, subject)
+    if found.quoted or not texts.html or not shows_quotation(texts.html):
+        return found
+    marked = split_html(render(texts.html).lines, limits, subject)
+    return marked if marked.quoted and marked.text else found
+
+
+def split_reply(text: str, limits: Limits, subject: str | None = None) -> ReplyText:
+    """Parts of a text with LF line ends. Only its beginning is searched (`limits.reply`); the rest belongs to what it ends with.
+
+    `subject`: a mail that is forwarded by its subject keeps what is below a header.
+    """
     every = text.split("\n")
-    lines = every[: min(text.count("\n", 0, limits.reply) + 1, limits.reply_lines)]
-    kept, quoted, open_quote = _separate(lines)
-    (quoted if open_quote else kept).extend(every[len(lines) :])
-    new = _trimmed(kept)
-    if not new and not all(_MARK.match(line) for line in lines if line.strip()):
-        new, quoted = _trimmed(every), []  # nothing above the quotation: it was sent on, and is what the person sends
-    body, signature = _signed_apart(new)
-    return ReplyText(body or None, _trimmed(quoted) or None, signature or None)
+    end = min(text.count("\n", 0, limits.reply) + 1, limits.reply_lines)
+    shown = every[:end]
+    clean = quotation.plain("\n".join(shown)).split("\n")
+    marked = [2 if _MARK.match(line) and not _NOT_MARK.match(line[:LOOK]) and not line.rstrip().endswith("<") else 0 for line in clean]
+    return _split(_Body(shown, clean, marked, []), every[end:], forward=bool(subject and _FORWARD.match(subject[:100])))
 
 
-def _separate(lines: list[str]) -> tuple[list[str], list[str], bool]:
-    """New lines, quoted lines, and whether the text ends within a quotation."""
-    kept: list[str] = []
-    quoted: list[str] = []
-    at, end = 0, len(lines)
+def split_html(lines: list[HtmlLine], limits: Limits, subject: str | None = None) -> ReplyText:
+    """As `split_reply`, of the lines of an HTML text and what its markup says of them."""
+    used: list[HtmlLine] = []
+    size = 0
+    for line in lines[: limits.reply_lines]:
+        if size > limits.reply:
+            break
+        used.append(line)
+        size += len(line.text) + 1
+    clean = [quotation.plain(line.text) for line in used]
+    marked = [
+        2 if _MARK.match(text) and not _NOT_MARK.match(text[:LOOK]) else _mark_of(line) for line, text in zip(used, clean, strict=True)
+    ]
+    body = _Body([str(line) for line in used], clean, marked, [line.sign for line in used])
+    return _split(body, [str(line) for line in lines[len(used) :]], forward=bool(subject and _FORWARD.match(subject[:100])))
+
+
+def _mark_of(line: HtmlLine) -> int:
+    """A `blockquote` is a quotation when a mail program introduces it, or when nothing else is quoted; -1: the author put it there by hand."""
+    if not line.level:
+        return 0
+    return -1 if line.sign.startswith("own:") else 1
+
+
+def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
+    pieces = _separate(body, forward=forward)
+    if 1 in body.marked and all(piece.kind == "text" and not piece.sign for piece in pieces):
+        body = body._replace(marked=[mark * 2 for mark in body.marked])
+        pieces = _separate(body, forward=forward)
+    if rest:
+        body.shown.extend(rest)
+        body.plain.extend(rest)
+        body.signs.extend([""] * len(rest) if body.signs else [])
+        pieces[-1] = pieces[-1]._replace(stop=len(body.shown))
+    pieces = _signed(body, pieces)
+    if not any(piece.kind == "text" and _filled(body.shown, piece) for piece in pieces) and not _all_quoted(body, pieces):
+        pieces = [_Piece("text", 0, len(body.shown))]  # nothing above the quotation: it was sent on, and is what the person sends
+    parts = [ReplyPart(piece.kind, _trimmed(body.shown[piece.start : piece.stop]), piece.sign) for piece in pieces]
+    text, quoted, signature = (_joined(body, pieces, kind) for kind in KINDS)
+    return ReplyText(text, quoted, signature, tuple(part for part in parts if part.text))
+
+
+def _joined(body: _Body, pieces: list[_Piece], kind: Kind) -> str | None:
+    return _trimmed([line for piece in pieces if piece.kind == kind for line in body.shown[piece.start : piece.stop]]) or None
+
+
+def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
+    """New and quoted pieces in order, each line in one of them."""
+    pieces: list[_Piece] = []
+    at = begun = 0
+    end = len(body.plain)
     while at < end:
-        line = lines[at]
-        if quotation.FORWARDED.match(line[:_LOOK]):
-            kept += lines[at:]
-            return kept, quoted, False
-        if _marked(line):
-            stop = _marked_until(lines, at)
-        elif length := _introduction(lines, at):
-            kept += _text_before(line)
-            stop = _marked_until(lines, at + length)
-            stop = end if stop == at + length else stop
-        else:
-            kept.append(line)
+        stop, sign, shared = _quotation(body, at, forward=forward)
+        if stop == at:
             at += 1
             continue
-        quoted += lines[at:stop]
-        at = stop
-    return kept, quoted, bool(lines) and (not kept or kept[-1] is not lines[-1])
+        if shared:
+            _break_line(body, at, shared)
+            at, stop, end = at + 1, stop + 1, end + 1
+        if begun < at:
+            pieces.append(_Piece("text", begun, at))
+        if sign == "forwarded":
+            pieces.append(_Piece("text", at, stop, sign))
+        else:
+            pieces.append(_Piece("quoted", at, stop, sign))
+        at = begun = stop
+    if begun < end:
+        pieces.append(_Piece("text", begun, end))
+    return pieces
 
 
-def _marked(line: str) -> bool:
-    return bool(_MARK.match(line)) and not line.rstrip().endswith("<")
+def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:
+    """Where the quotation that begins at `at` ends, its sign, and how much of the first line is text before it. Ends at `at`: there is none."""
+    end = len(body.plain)
+    line = body.plain[at][:LOOK]
+    if quotation.is_forwarded(line):
+        return end, "forwarded", 0
+    kind, _, name = body.signs[at].partition(":") if body.signs else ("", "", "")
+    if kind == "cut":
+        return end, "forwarded" if forward else name, 0
+    if kind == "quote":
+        stop = _marked_up(body, at)
+        return (stop, "forwarded", 0) if _forwarded(body, at, stop, forward=forward) else (stop, name, 0)
+    if body.marked[at] == 2:
+        return _marked_until(body, at), "marks", 0
+    found = introduction(body.plain, at, body.marked, name if kind == "hint" else "")
+    if not found.length:
+        return at, "", 0
+    below = at + found.length
+    stop = _marked_until(body, below)
+    if stop == below:
+        return end, "forwarded" if forward and found.sign in ("header", "original") else found.sign, found.shared
+    return stop, found.sign, found.shared
 
 
-def _marked_until(lines: list[str], at: int) -> int:
-    """The end of the lines with `>` at or after `at`, with blank lines around them and links that were wrapped; `at` if there are none."""
+def _marked_up(body: _Body, at: int) -> int:
+    """The end of what the markup says is quoted. An answer that was written between the quotations in it is not."""
+    sign, deep = body.signs[at], False
     stop = at
-    for n in range(at, len(lines)):
-        line = lines[n]
-        if _marked(line) or (stop > at and not line.strip()):
+    for n in range(at, len(body.plain)):
+        blank = not body.plain[n].strip()
+        if body.signs[n] != sign and not (blank and not body.signs[n]):
+            if not body.signs[n].startswith("quote:"):
+                break
+            sign, deep = body.signs[n], False
+        if not blank:
+            if deep and not body.marked[n] and sign.startswith("quote:gmail_quote"):
+                break
+            deep = deep or body.marked[n] > 0
             stop = n + 1
-        elif line.strip() and not (n and n == stop and n > at and _UNCLOSED_LINK.search(lines[n - 1][-_LOOK:])):
-            break
     return stop
 
 
-def _introduction(lines: list[str], at: int) -> int:
-    """How many lines at `at` introduce a quotation; 0 when they do not."""
-    line = lines[at][:_LOOK]
-    if not ("--" in line or "__" in line or ">" in line or quotation.MAY_BEGIN.match(line)):
-        return 0
-    if _RULE.fullmatch(line) and at + 1 < len(lines):
-        following = _quoted_header(lines, at + 1)
-        return following + 1 if following else 0
-    if quotation.ORIGINAL.fullmatch(line) or quotation.SHARED_LINE.search(line) or quotation.SOMEBODY_WROTE.fullmatch(line):
-        return 1
-    return _somebody_wrote(lines, at) or _quoted_header(lines, at)
+def _forwarded(body: _Body, at: int, stop: int, *, forward: bool) -> bool:
+    """Whether what the markup takes for a quotation is a mail that was sent on."""
+    first = [line[:LOOK] for line in body.plain[at : min(stop, at + 4)] if line.strip()]
+    return any(quotation.is_forwarded(line) for line in first) or (forward and not any(body.signs[n] == "quote:cite" for n in (at,)))
 
 
-def _somebody_wrote(lines: list[str], at: int) -> int:
-    """`On DATE, NAME wrote:` or `DATE NAME <address>:` over up to four lines, with a digit or an address in it."""
-    dated = lines[at][:5].strip()[:4].isdigit()
-    if not dated and not quotation.STARTS.match(lines[at][:_LOOK]):
-        return 0
-    joined, filled = "", 0
-    for n, line in enumerate(lines[at : at + 6], 1):
-        joined += line[:_LOOK].strip() + " "
-        filled += bool(line.strip())
-        if filled > 4:
+def _marked_until(body: _Body, at: int) -> int:
+    """The end of the marked lines at or after `at`, with blank lines around them and links that were wrapped; `at` if there are none."""
+    stop = at
+    for n in range(at, len(body.plain)):
+        line = body.plain[n]
+        if body.marked[n] or (stop > at and not line.strip()):
+            stop = n + 1
+        elif line.strip() and not (n and n == stop and n > at and _wrapped(body, n)):
             break
-        if dated and quotation.DATED.fullmatch(joined):
-            return n
-        if quotation.ENDS.search(line[-_LOOK:]) and quotation.WROTE.fullmatch(joined) and re.search(r"[\d@]", joined):
-            return n
-    return 0
+        elif line.strip():
+            stop = n + 1
+    return stop
 
 
-def _quoted_header(lines: list[str], at: int) -> int:
-    """The lines of a quoted header at `at`: at least two fields, and three or an address; 0 when there are fewer."""
-    if not quotation.FIELD_FIRST.match(lines[at][:_LOOK]):
-        return 0
-    last, fields = at, 1
-    for n in range(at + 1, min(at + 16, len(lines))):
-        if quotation.FIELD_NEXT.match(lines[n][:_LOOK]):
-            last, fields = n, fields + 1
-        elif n - last > 2 or not lines[n].strip():
-            break
-    addressed = any("@" in line[:_LOOK] for line in lines[at : last + 1])
-    return last - at + 1 if fields > 2 or (fields == 2 and addressed) else 0
+def _wrapped(body: _Body, n: int) -> bool:
+    """Whether a line without a mark is the rest of a link in a quotation, or of a long line that some program broke."""
+    before, line = body.plain[n - 1].rstrip(), body.plain[n]
+    if _UNCLOSED_LINK.search(before[-LOOK:]):
+        return True
+    if n + 1 >= len(body.plain) or not body.marked[n + 1]:
+        return False
+    broken = len(before) > 60 and before[-1] not in ".!?:" and line[:1].islower()
+    return broken or (bool(_LINK_END.match(line[:LOOK])) and len(line.split()) < 3)
 
 
-def _text_before(line: str) -> list[str]:
-    """What stands before an introduction in the same line, if anything does."""
-    found = quotation.SHARED_LINE.search(line[:_LOOK])
-    return [line[: found.start()]] if found and found.start() else []
+def _break_line(body: _Body, at: int, where: int) -> None:
+    for lines in (body.shown, body.plain):
+        lines[at : at + 1] = [lines[at][:where], lines[at][where:]]
+    body.marked.insert(at, 0)
+    if body.signs:
+        body.signs.insert(at, body.signs[at])
 
 
-def _signed_apart(text: str) -> tuple[str, str]:
-    """Text and signature: what follows a line `-- ` (RFC 3676 section 4.3), or the last line when a telephone wrote it."""
-    lines = text.split("\n")
-    for n, line in enumerate(lines):
-        if line in ("-- ", "--") and len(lines) - n <= 30 and any(after.strip() for after in lines[n + 1 :]):
-            return _trimmed(lines[:n]), _trimmed(lines[n + 1 :])
-    last = lines[-1].strip() if lines else ""
-    if len(last) < 100 and quotation.MOBILE.match(last) and len(lines) > 1:
-        return _trimmed(lines[:-1]), last
-    return text, ""
+def _signed(body: _Body, pieces: list[_Piece]) -> list[_Piece]:
+    """The pieces, the signature of each piece of text apart."""
+    found: list[_Piece] = []
+    for piece in pieces:
+        if piece.kind != "text" or piece.sign == "forwarded":
+            found.append(piece)
+            continue
+        start, sign = _signature(body, piece)
+        found += [_Piece("text", piece.start, start), _Piece("signature", start, piece.stop, sign)] if sign else [piece]
+    if any(piece.kind == "text" and _filled(body.shown, piece) for piece in found) or _signs_only(found):
+        return [piece for piece in found if piece.start < piece.stop]
+    return pieces
+
+
+def _signature(body: _Body, piece: _Piece) -> tuple[int, str]:
+    for n in range(piece.start, piece.stop) if body.signs else ():
+        if body.signs[n].startswith("signature:") and not _text_after(body, n, piece.stop):
+            return n, body.signs[n].partition(":")[2]
+    start, sign = signature_start(body.plain[piece.start : piece.stop])
+    return piece.start + start, sign
+
+
+def _text_after(body: _Body, at: int, stop: int) -> bool:
+    """Whether new text stands below a signature."""
+    return any(body.plain[n].strip() and not body.signs[n].startswith("signature:") for n in range(at, stop))
+
+
+def _signs_only(pieces: list[_Piece]) -> bool:
+    """Whether what is left of the text is a signature beyond doubt: a closing with a name may be all that somebody wrote."""
+    return all(piece.sign not in ("closing", "name") for piece in pieces if piece.kind == "signature")
+
+
+def _all_quoted(body: _Body, pieces: list[_Piece]) -> bool:
+    if any(piece.kind == "signature" for piece in pieces):
+        return True
+    rest = body.plain[len(body.marked) :]
+    return all(mark or not line.strip() for mark, line in zip(body.marked, body.plain, strict=False)) and not any(
+        line.strip() for line in rest
+    )
+
+
+def _filled(lines: list[str], piece: _Piece) -> bool:
+    return any(line.strip() for line in lines[piece.start : piece.stop])
 
 
 def _trimmed(lines: list[str]) -> str:

@@ -23,6 +23,7 @@ from inbox.parsing.words import Hint, no_hint
 
 _LONGEST_DELIMITER = 1000
 _MOST_GUESSES = 10
+_MOST_MISSES = 100_000
 _NO_MEDIA = Media("", {})
 _TEXT = Media("text/plain", {})
 _MESSAGE = Media("message/rfc822", {})
@@ -214,7 +215,8 @@ class _Scanner:
     """One pass over the octets of `root`; what it finds is in `parts`, and `before` are those that the mail has already.
 
     `view`: the octets that are searched, with the offsets of `raw`. `path`: open parts, outermost first. `open`: boundaries of open
-    multiparts with their place in the path, and as a mapping in `places`. `in_vain`: a boundary was missing or never came.
+    multiparts with their place in the path, and as a mapping in `places`. `misses`: lines that only begin like a delimiter. `in_vain`: a
+    boundary was missing or never came.
     """
 
     def __init__(self, root: Part, reader: FieldReader, before: list[Part], *, lenient: bool = False) -> None:
@@ -231,6 +233,7 @@ class _Scanner:
         self.blank = (-1, 0, 0)
         self.line_end = b"\r\r\n" if self.view[: self.view.find(b"\n") + 1].endswith(b"\r\r\n") else b"\r\n"
         self.guesses = _MOST_GUESSES if lenient else 0
+        self.misses = 0
         self.in_vain = False
 
     def scan(self, root: Part) -> None:
@@ -249,6 +252,8 @@ class _Scanner:
                 return
             else:
                 at = self.enter(self.headed(Part(self.raw, found.after, len(self.raw), whole)))
+        if self.misses >= _MOST_MISSES:
+            self.defects.add("parts-capped", "body", f"more than {_MOST_MISSES} lines that only begin like a delimiter")
         self.forget(0, unclosed=True)
 
     def enter(self, part: Part) -> int:
@@ -338,7 +343,7 @@ class _Scanner:
     def delimiter(self, at: int, stop: int) -> _Delimiter | None:
         """The next line between two offsets that is a delimiter of an open multipart."""
         view = self.view
-        while (at := view.find(self.needle, at, stop)) >= 0:
+        while self.misses < _MOST_MISSES and (at := view.find(self.needle, at, stop)) >= 0:
             after = view.find(b"\n", at + 3, at + 3 + _LONGEST_DELIMITER)
             line = view[at + 3 : after if after >= 0 else at + 3 + _LONGEST_DELIMITER].rstrip()
             line = squeezed(line) if self.lenient else line
@@ -348,6 +353,7 @@ class _Scanner:
             if line.endswith(b"--") and (place := self.places.get(line[:-2])) is not None:
                 return _Delimiter(at, after, place, closing=True)
             at += 3
+            self.misses += 1
         return None
 
     def leave(self, length: int, at: int) -> None:

@@ -19,6 +19,7 @@ _WINDOW = 1 << 18
 _TOKEN = re.compile(r"\s*\"?([\w-]+)", re.ASCII)
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/]+")
 _TEXTS = re.compile(rb"([^=]*+)(=*+)")
+_MOST_TEXTS = 200_000
 _UNCHANGED = ("7bit", "8bit", "binary")
 _BY_LINES: dict[str, Callable[[bytes], bytes]] = {
     "x-uuencode": decode_uu,
@@ -62,6 +63,7 @@ class Decoding:
         self.raw, self.start, self.end, self.encoding = raw, start, end, encoding
         self.code: str | None = None
         self.detail = ""
+        self.texts = 0
         self.ended = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -121,6 +123,9 @@ class Decoding:
             self.code, self.detail = "base64-invalid", str(octets[:40], "ascii", "replace")
         texts = _TEXTS.findall(octets)
         decoded = [_padded(_FOREIGN.sub(b"", texts[0][0]))]
+        self.texts += len(texts)
+        if self.texts > _MOST_TEXTS:
+            self.ended = True
         for digits, padding in texts[1:]:
             bare = digits.translate(None, b"\r\n")
             if (len(bare) + len(padding)) % 4 or _FOREIGN.search(bare):

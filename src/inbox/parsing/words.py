@@ -9,11 +9,13 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import NamedTuple
 
-from inbox.parsing.charsets import Decoded, decode
+from inbox.parsing.charsets import Decoded, codec_of, decode
 
-_START = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?")
+_START = re.compile(r"=\?([^?\s*]{0,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?")
+_NO_DIGIT = re.compile(rb"[^A-Za-z0-9+/]")
 _FOLD = re.compile(rb"[ \t]*\r*\n[ \t]*")
 _LINE_BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
@@ -29,10 +31,13 @@ class Value(NamedTuple):
 
 
 class _Word(NamedTuple):
+    """Offsets of a word, its charset, and its octets; for base64 they are still encoded, since senders cut in the middle of four digits."""
+
     start: int
     end: int
     charset: str
-    octets: bytes | None
+    base64: bool
+    octets: bytes
 
 
 def no_hint() -> str | None:
@@ -59,7 +64,7 @@ def decode_text(octets: bytes, hint: Hint = no_hint) -> Value:
     odd = [(found.code, found.detail)] if found.code else []
     if "=?" not in found.text:
         return Value(found.text, tuple(odd))
-    text = _decode_words(found.text, odd)
+    text = _decode_words(found.text, hint, odd)
     return Value(text, tuple(odd))
 
 
@@ -83,7 +88,7 @@ def _clean(text: str, odd: tuple[tuple[str, str], ...]) -> tuple[str, tuple[tupl
     return _LINE_BREAKS.sub(" ", text).strip(), odd
 
 
-def _decode_words(text: str, odd: list[tuple[str, str]]) -> str:
+def _decode_words(text: str, hint: Hint, odd: list[tuple[str, str]]) -> str:
     out: list[str] = []
     run: list[_Word] = []
     done = 0
@@ -91,29 +96,44 @@ def _decode_words(text: str, odd: list[tuple[str, str]]) -> str:
         between = text[done : word.start]
         adjacent = bool(run) and not between.strip(" \t")
         if run and not (adjacent and run[-1].charset.lower() == word.charset.lower()):
-            out.append(_joined(text, run, odd))
+            out.append(_joined(text, run, hint, odd))
             run = []
         if not adjacent:
             out.append(between)
         run.append(word)
         done = word.end
-    out.append(_joined(text, run, odd))
+    if run:
+        out.append(_joined(text, run, hint, odd))
     out.append(text[done:])
     return "".join(out)
 
 
-def _joined(text: str, run: list[_Word], odd: list[tuple[str, str]]) -> str:
+def _joined(text: str, run: list[_Word], hint: Hint, odd: list[tuple[str, str]]) -> str:
     """The text of words of one charset that stand side by side; as written when they cannot be decoded."""
-    if not run:
-        return ""
-    written = text[run[0].start : run[-1].end]
-    if any(word.octets is None for word in run):
+    found = _decoded(run, hint)
+    if found is None and len(run) > 1:
+        return "".join(_joined(text, [word], hint, odd) for word in run)  # only the one that is wrong stays as it is
+    if found is None:
+        written = text[run[0].start : run[0].end]
         odd.append(("encoded-word-invalid", written[:80]))
         return written
-    found = decode(b"".join(word.octets or b"" for word in run), run[0].charset)
     if found.code:
         odd.append((found.code, found.detail))
     return found.text
+
+
+def _decoded(run: list[_Word], hint: Hint) -> Decoded | None:
+    """Words without padding are either cut or not padded: what gives sound text is right."""
+    octets = _octets(run, joined=True)
+    if octets is None:
+        return None
+    charset = run[0].charset
+    declared = codec_of(charset or "us-ascii") != "ascii"
+    found = decode(octets, charset, None if declared else hint_for(octets, hint))
+    if found.code and len(run) > 1 and (apart := _octets(run, joined=False)) not in (None, octets):
+        other = decode(apart or b"", charset)
+        return found if other.code else other
+    return found
 
 
 def _words(text: str) -> list[_Word]:
@@ -129,21 +149,36 @@ def _words(text: str) -> list[_Word]:
         if text.find("=?", begin, end) >= 0:
             at = match.start() + 2
             continue
-        octets = _decode_b(text[begin:end]) if match[2] in "bB" else _decode_q(text[begin:end])
-        words.append(_Word(match.start(), end + 2, match[1], octets))
+        base64 = match[2] in "bB"
+        octets = text[begin:end].encode("ascii", "ignore") if base64 else _decode_q(text[begin:end])
+        words.append(_Word(match.start(), end + 2, match[1], base64, octets))
         at = end + 2
     return words
 
 
-def _decode_b(text: str) -> bytes | None:
-    octets = text.encode("ascii", "ignore")
-    try:
-        return binascii.a2b_base64(octets)
-    except binascii.Error:
-        pass
-    bare = re.sub(rb"[^A-Za-z0-9+/]", b"", octets)
-    bare = bare[: len(bare) - (len(bare) % 4 == 1)]
-    return binascii.a2b_base64(bare + b"=" * (-len(bare) % 4)) if bare else None
+def _octets(run: list[_Word], *, joined: bool) -> bytes | None:
+    """The octets of all words. `joined`: base64 that stops within four digits goes on in the next word. None when base64 holds no digit."""
+    out: list[bytes] = []
+    rest = b""
+    for word, after in zip_longest(run, run[1:]):
+        if not word.base64:
+            out.append(word.octets)
+            continue
+        *whole, last = (_NO_DIGIT.sub(b"", piece) for piece in word.octets.split(b"="))
+        goes_on = joined and after is not None and after.base64
+        cut = len(rest + last) // 4 * 4 if goes_on and not whole else len(rest + last)
+        if word.octets.strip() and not any((*whole, last)):
+            return None
+        pieces = [rest + whole[0], *whole[1:], last] if whole else [(rest + last)[:cut]]
+        out += map(_decode_b, pieces)
+        rest = (rest + last)[cut:] if not whole else b""
+    return b"".join(out)
+
+
+def _decode_b(digits: bytes) -> bytes:
+    """Base64 digits, with what padding is missing; a single last digit says nothing."""
+    whole = digits[: len(digits) - (len(digits) % 4 == 1)]
+    return binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
 
 
 def _decode_q(text: str) -> bytes:

@@ -18,11 +18,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from inbox.errors import InboxError, StoreCorrupt, StoreError
 
 DATABASE = "inbox.db"
+Purpose = Literal["read", "durable", "light"]
 _PATIENCE = 5.0  # seconds to wait for another process that writes
 _RECOVER = (
     "stop inbox, keep a copy of the folder, then write what can be read into a new database with sqlite3's .dump, "
@@ -76,7 +78,7 @@ class Connections:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path, self.read_only = path, read_only
-        self._idle: dict[bool, deque[sqlite3.Connection]] = {True: deque(), False: deque()}
+        self._idle: dict[Purpose, deque[sqlite3.Connection]] = {"read": deque(), "durable": deque(), "light": deque()}
         self._mine = threading.local()
         self._watchers: list[sqlite3.Connection] = []
         self._closed = False
@@ -88,7 +90,7 @@ class Connections:
         if (current := getattr(self._mine, "connection", None)) is not None:
             yield current
             return
-        with self._borrowed(durable=True) as connection:
+        with self._borrowed("read") as connection:
             yield connection
 
     @contextmanager
@@ -111,7 +113,7 @@ class Connections:
         if (current := getattr(self._mine, "connection", None)) is not None:
             yield current
             return
-        with self._borrowed(durable=durable) as connection:
+        with self._borrowed("durable" if durable else "light") as connection:
             _begin(connection)
             self._check_file()
             self._mine.connection = connection
@@ -138,16 +140,16 @@ class Connections:
         return number
 
     @contextmanager
-    def _borrowed(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+    def _borrowed(self, purpose: Purpose) -> Iterator[sqlite3.Connection]:
         """A connection of the pool; after an error of the database it is closed, and so are the idle ones."""
         with self.translated():
-            connection = self._take(durable)
+            connection = self._take(purpose)
             try:
                 yield connection
             except BaseException as error:
-                self._end(connection, durable, error)
+                self._end(connection, purpose, error)
                 raise
-            self._give_back(connection, durable)
+            self._give_back(connection, purpose)
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -157,26 +159,29 @@ class Connections:
         except (sqlite3.Error, OSError) as error:
             raise as_store_error(error) from error
 
-    def _take(self, durable: bool) -> sqlite3.Connection:
+    def _take(self, purpose: Purpose) -> sqlite3.Connection:
         if self._closed:
             raise StoreError("the store is closed")
         try:
-            return self._idle[durable].pop()
+            return self._idle[purpose].pop()
         except IndexError:
-            return connect(self.path, durable=durable, read_only=self.read_only)
+            connection = connect(self.path, durable=purpose != "light", read_only=self.read_only)
+            if purpose != "read":
+                connection.execute("pragma busy_timeout=0")  # `_begin` waits in its own way
+            return connection
 
-    def _give_back(self, connection: sqlite3.Connection, durable: bool) -> None:
+    def _give_back(self, connection: sqlite3.Connection, purpose: Purpose) -> None:
         if self._closed:
             connection.close()
         else:
-            self._idle[durable].append(connection)
+            self._idle[purpose].append(connection)
 
-    def _end(self, connection: sqlite3.Connection, durable: bool, error: BaseException) -> None:
+    def _end(self, connection: sqlite3.Connection, purpose: Purpose, error: BaseException) -> None:
         """An error of ours (no such mail) rolls back and keeps the connection; any other one closes it."""
         if isinstance(error, InboxError) and not isinstance(error, StoreError):
             if connection.in_transaction:
                 connection.execute("rollback")
-            self._give_back(connection, durable)
+            self._give_back(connection, purpose)
             return
         _close(connection)
         self.forget()
@@ -207,19 +212,15 @@ def _identity(path: Path) -> tuple[int, int]:
 def _begin(connection: sqlite3.Connection) -> None:
     """Become the one writer. Polls in short steps: SQLite's own waiting grows to 100 ms, and a writer's turn takes one."""
     until = time.monotonic() + _PATIENCE
-    connection.execute("pragma busy_timeout=0")
-    try:
-        while True:
-            try:
-                connection.execute("begin immediate")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() > until:
-                    raise
-                time.sleep(0.0005)
-            else:
-                return
-    finally:
-        connection.execute(f"pragma busy_timeout={int(_PATIENCE * 1000)}")
+    while True:
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() > until:
+                raise
+            time.sleep(0.0005)
+        else:
+            return
 
 
 def _close(connection: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """Group commit: doors ask on the event loop, one thread writes. Whatever waits while it is busy becomes the next group.
 
-One sync serves a whole group: fifty mails that wait together cost little more than one.
+One sync serves a whole group: fifty mails that wait together cost little more than one. Wishes of one turn of the loop are handed over
+together, and rows are worked out on the loop: each time that the two threads both want Python's lock costs more than a row.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.errors import StoreError
 from inbox.model import Mail, Plan
+from inbox.store.arrivals import Arrival
 from inbox.store.blobs import SMALL
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ _LOG = logging.getLogger("inbox.store")
 _GROUP = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    mail: Mail
-    plan: Plan | None
+class _Wish(NamedTuple):
+    arrival: Arrival
     answer: asyncio.Future[str]
 
 
@@ -36,7 +35,8 @@ class Keeper:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
-        self._wishes: SimpleQueue[_Wish | None] = SimpleQueue()
+        self._gathered: list[_Wish] = []  # in this turn of the loop
+        self._wishes: SimpleQueue[list[_Wish]] = SimpleQueue()  # an empty list is the end
         self._lock = threading.Lock()  # nothing is put behind the end
         self._closed = False
         self._thread = threading.Thread(target=self._write_for_ever, name="inbox-writer", daemon=True)
@@ -49,7 +49,7 @@ class Keeper:
         """
         if mail.size > SMALL:
             return await asyncio.shield(asyncio.ensure_future(self._keep_large(mail, plan)))
-        return await asyncio.shield(self._wish(mail, plan))
+        return await self._wish(mail, plan)
 
     async def _keep_large(self, mail: Mail, plan: Plan | None) -> str:
         """The file first, beside the writer, so that small mails do not wait for it."""
@@ -57,20 +57,35 @@ class Keeper:
         return await self._wish(mail, plan)
 
     def _wish(self, mail: Mail, plan: Plan | None) -> asyncio.Future[str]:
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(_seen)
+        loop = asyncio.get_running_loop()
+        try:
+            wish = _Wish(Arrival.of(mail, plan), loop.create_future())
+        except (TypeError, ValueError) as error:
+            raise _odd(error) from error
+        wish.answer.add_done_callback(_seen)
         with self._lock:
             if self._closed:
                 raise StoreError("the store is being closed; the mail was not kept")
-            self._wishes.put(_Wish(mail, plan, answer))
-        return answer
+            self._gathered.append(wish)
+            if len(self._gathered) == 1:
+                loop.call_soon(self._hand_over)
+        return wish.answer
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+            if gathered:
+                self._wishes.put(gathered)
 
     def close(self) -> None:
         """Write what waits, then end; blocks until that is done."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._wishes.put(None)
+                if self._gathered:
+                    self._wishes.put(self._gathered)
+                self._gathered = []
+                self._wishes.put([])
         self._thread.join()
 
     # the writer thread
@@ -84,15 +99,15 @@ class Keeper:
                 return
 
     def _next_group(self) -> tuple[list[_Wish], bool]:
-        """Wait for one, then take all that are there: (the group, whether the end was reached)."""
+        """Wait for some, then take all that are there: (the group, whether the end was reached)."""
         group: list[_Wish] = []
-        wish = self._wishes.get()
-        while wish is not None:
-            group.append(wish)
+        wishes = self._wishes.get()
+        while wishes:
+            group += wishes
             if len(group) >= _GROUP:
                 return group, False
             try:
-                wish = self._wishes.get_nowait()
+                wishes = self._wishes.get_nowait()
             except Empty:
                 return group, False
         return group, True
@@ -100,7 +115,7 @@ class Keeper:
     def _write(self, group: Sequence[_Wish]) -> None:
         answers: list[str | Exception]
         try:
-            answers = [*self._store.keep_all([(wish.mail, wish.plan) for wish in group])]
+            answers = [*self._store.keep_arrivals([wish.arrival for wish in group])]
         except StoreError as error:
             _LOG.error("mail not kept", extra={"mails": len(group), "why": str(error)})
             answers = [error] * len(group)
@@ -109,9 +124,13 @@ class Keeper:
                 for wish in group:
                     self._write([wish])
                 return
-            _LOG.exception("mail not kept", extra={"mail": group[0].mail.id})
-            answers = [StoreError(f"the mail cannot be kept: {type(error).__name__}: {error}")]
+            _LOG.exception("mail not kept", extra={"mail": group[0].arrival.mail.id})
+            answers = [_odd(error)]
         _tell(group, answers)
+
+
+def _odd(error: Exception) -> StoreError:
+    return StoreError(f"the mail cannot be kept: {type(error).__name__}: {error}")
 
 
 def _tell(group: Sequence[_Wish], answers: Sequence[str | Exception]) -> None:

@@ -14,6 +14,7 @@ from inbox.model import Envelope, Json, Mail, MailState, Outcome, Plan, Raw, iso
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each call
+_STRING = json.encoder.encode_basestring_ascii
 _MICROSECOND = timedelta(microseconds=1)
 
 MAIL_COLUMNS = (
@@ -71,6 +72,21 @@ def text(value: str | None) -> str | None:
 def to_json(value: Any) -> str:
     """JSON in ASCII: lone surrogates survive as escapes."""
     return _ENCODER.encode(value)
+
+
+def envelope_json(envelope: Envelope) -> str:
+    """As `to_json(envelope.to_dict())`, in a fraction of the time: this is written for every mail before it is acknowledged."""
+    return "{" + ",".join([f'"{name}":{_quoted(value)}' for name, value in envelope.to_dict().items()]) + "}"
+
+
+def _quoted(value: Json) -> str:
+    if isinstance(value, str):
+        return _STRING(value)
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return "[" + ",".join([_STRING(item) for item in value]) + "]"
+    return to_json(value)
 
 
 def plan_of(column: str) -> Plan:

@@ -65,12 +65,11 @@ class Body:
     def _let_go(self, block: bytes) -> None:
         if self.problem or not block:
             return
-        bare = block.count(b"\r\n") != block.count(b"\n") or block.count(b"\r") != block.count(b"\n")
+        bare = 2 * block.count(b"\r\n") != len(block) - len(block.translate(None, b"\r\n"))  # some CR or LF is in no pair
         if not self._mend and (bare or b"\0" in block):
             self.refuse(replies.BARE_ENDINGS, "line endings")
             return
-        if b"\r\n." in block:
-            block = block.replace(b"\r\n.", b"\r\n")
+        block = block.replace(b"\r\n.", b"\r\n")
         if bare:
             block = _ENDING.sub(b"\r\n", block)
         if not self._begun:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inbox.errors import ConfigError
 from inbox.sources.smtp import replies
 from inbox.sources.smtp.data import sweep
+from inbox.sources.smtp.descriptors import Shortage, fit
 from inbox.sources.smtp.server import Server
 from inbox.sources.smtp.session import LmtpSession, Session
 
@@ -90,6 +91,8 @@ async def open_doors(
 
     `hold` is asked at MAIL: a reply (4xx) while no mail can be taken. ConfigError names what cannot be listened on, or no certificate.
     """
+    settings = settings.model_copy(update={"limits": fit(settings.limits)})
+    Shortage(counter, asyncio.get_running_loop())
     server = Server(settings, gate, counter, hold, clock)
     if settings.smtps and server.tls is None:
         raise ConfigError("smtps needs a certificate: set tls.certificate and tls.key")

@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
-from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inbox.errors import ConfigError
+from inbox.networks import Networks
 from inbox.options import resolve_secret
 from inbox.sources.smtp import replies
+from inbox.sources.smtp.limits import Limiter
+from inbox.sources.smtp.replies import HangUp
 from inbox.sources.smtp.tls import load_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from inbox.config import Settings
     from inbox.model import Reply
     from inbox.ports import Clock, Counter, Gate
@@ -43,10 +42,10 @@ class Server:
         self.tls = load_context(settings.tls)
         self.draining = False
         self.sessions: dict[Wire, str] = {}
-        self._of_address: Tally[str] = Tally()
-        self._proxies = _networks(settings.proxy_from)
-        self._exempt = _networks(settings.limits.exempt)
+        self.limiter = Limiter(settings)
+        self._proxies = Networks(settings.proxy_from)
         self._hello = {(tls, auth): self._make_hello(tls=tls, auth=auth) for tls in (False, True) for auth in (False, True)}
+        self._feel_load()
         self._ticking: asyncio.Task[None] | None = None
         self._last_left: asyncio.Event | None = None
 
@@ -74,46 +73,42 @@ class Server:
         if len(self.sessions) >= self.limits.connections or self.draining:
             return False
         self.sessions[session] = ""
+        self._feel_load()
         if self._ticking is None:
             self._ticking = asyncio.get_running_loop().create_task(self._tick())
         return True
 
-    def seat(self, session: Wire, ip: str) -> bool:
-        """Whether this address may have one more connection. IPv6 addresses count by their /64."""
-        address = _counted(ip)
-        if self._of_address[address] >= self.limits.connections_per_address and not _within(ip, self._exempt):
-            return False
-        self._of_address[address] += 1
-        self.sessions[session] = address
-        return True
+    def seat(self, session: Wire, ip: str) -> None:
+        """Say who the session is from, as far as is known now (again when it turns out otherwise); HangUp when the address may not come in."""
+        if session not in self.sessions:
+            raise HangUp(None, "gone")
+        self._give_back(self.sessions[session])
+        self.sessions[session] = ""
+        self.sessions[session] = self.limiter.enter(ip)
 
     def leave(self, session: Wire) -> None:
         """The connection is gone; asking twice does no harm."""
-        address = self.sessions.pop(session, "")
-        if address:
-            self._of_address[address] -= 1
-            if not self._of_address[address]:
-                del self._of_address[address]
+        self._give_back(self.sessions.pop(session, ""))
+        self._feel_load()
         if self._last_left is not None and not self.sessions:
             self._last_left.set()
 
+    def _give_back(self, client: str) -> None:
+        if client:
+            self.limiter.leave(client)
+
     def believes(self, ip: str) -> bool:
         """Whether a PROXY header of this peer is believed, and needed."""
-        return _within(ip, self._proxies)
+        return ip in self._proxies
 
     # what is allowed now
 
-    @property
-    def stressed(self) -> bool:
-        return len(self.sessions) >= STRESS * self.limits.connections and self.limits.connections > 1
-
-    @property
-    def idle(self) -> float:
-        return min(self.limits.idle, _STRESS_IDLE) if self.stressed else self.limits.idle
-
-    @property
-    def errors(self) -> int:
-        return min(self.limits.errors, _STRESS_ERRORS) if self.stressed else self.limits.errors
+    def _feel_load(self) -> None:
+        """Under stress clients have less time, and fewer errors."""
+        limits = self.limits
+        stressed = len(self.sessions) >= STRESS * limits.connections and limits.connections > 1
+        self.idle: float = min(limits.idle, _STRESS_IDLE) if stressed else limits.idle
+        self.errors: int = min(limits.errors, _STRESS_ERRORS) if stressed else limits.errors
 
     def knows(self, user: str, password: str) -> bool:
         """Whether this is the user's password; compared in constant time. Deferred when the secret cannot be had now."""
@@ -156,18 +151,3 @@ def plain_address(ip: str) -> str:
         return ip
     address = ipaddress.IPv6Address(ip.partition("%")[0])
     return str(address.ipv4_mapped or address)
-
-
-def _counted(ip: str) -> str:
-    return ip if ":" not in ip else str(ipaddress.IPv6Network((ip, 64), strict=False))
-
-
-def _within(ip: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    return bool(networks) and any(ipaddress.ip_address(ip) in network for network in networks)
-
-
-def _networks(texts: Iterable[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-    except ValueError as error:
-        raise ConfigError(f"proxy_from: {error}; write addresses or networks such as 10.0.0.0/8") from None

@@ -32,7 +32,7 @@ _LOG = logging.getLogger("inbox.smtp")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _HTTP = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"CONNECT", b"PATCH", b"TRACE", b"PRI"))
 _BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"LHLO", b"STARTTLS", b"NOOP", b"RSET", b"QUIT"))
-_SMALL_TALK = 100  # commands without effect that a session may give for each mail
+_PUT_OFF = 2000  # 4xx that a session may hear: what is tried again at once for ever only fills the log
 _TURN = 64  # pipelined commands after which other sessions have their turn
 _LONGEST_NAME = 255  # of a host (RFC 5321 section 4.5.3.1.2)
 _WRONG_LOGIN = 4  # errors that a wrong password counts for
@@ -55,7 +55,7 @@ class Session(Wire):
         self._accepted: list[str] = []
         self._body: Body | None = None
         self._body_began = 0.0
-        self._errors = self._small_talk = 0
+        self._errors = self._small_talk = self._put_off = 0
 
     @property
     def waits_for_command(self) -> bool:
@@ -112,6 +112,9 @@ class Session(Wire):
         sender = self._envelope.sender if self._envelope else None
         self._note_refusal(reply, reason, sender=sender, helo=self._helo)
         self._say(wire(reply))
+        self._put_off += reply.code < 500
+        if self._put_off > _PUT_OFF:
+            raise HangUp(replies.TOO_MUCH_TALK, "commands")
         if counts and reply.code >= 500:
             self._errors += 1
             if self._errors >= self.server.errors:
@@ -127,7 +130,7 @@ class Session(Wire):
 
     def _chat(self) -> None:
         self._small_talk += 1
-        if self._small_talk > _SMALL_TALK:
+        if self._small_talk > self.server.limits.commands:
             raise HangUp(replies.TOO_MUCH_TALK, "commands")
 
     # who is there
@@ -219,12 +222,13 @@ class Session(Wire):
             raise Refused(replies.NESTED_MAIL, "order")
         if (busy := self.server.hold()) is not None:
             self._small_talk = 0  # that nothing comes of it is our doing
-            raise Refused(busy, "hold")
+            raise Refused(busy, "disk" if busy.code == 452 else "backlog")
         sender, parameters = read_sender(argument)
         if parameters and not self._extended:
             raise Refused(replies.NO_PARAMETER, "syntax")
         if int(parameters.get("SIZE", 0)) > self.server.limits.size:
             raise Refused(replies.TOO_BIG, "size")
+        self.server.limiter.mail(self.ip, sender)
         self._utf8 = "SMTPUTF8" in parameters
         self._envelope = Envelope(sender, (), self._helo, self.ip, self.tls, self._user, self.source)
         self._say(replies.SENDER_OK)
@@ -238,6 +242,7 @@ class Session(Wire):
         address, parameters = read_recipient(argument, utf8=self._utf8, postmaster=self.server.postmaster)
         if parameters and not self._extended:
             raise Refused(replies.NO_PARAMETER, "syntax")
+        self.server.limiter.recipient(self.ip)
         if (refusal := self.server.gate.admit(envelope, address)) is not None:
             raise Refused(refusal, "recipient")
         self._accepted.append(address)
@@ -298,11 +303,11 @@ class Session(Wire):
             _check(answers, envelope)
         except Exception:
             _LOG.exception("a mail was not kept", extra={"ip": self.ip, "sender": envelope.sender})
-            self.server.counter.count("inbox_refused_total", reason="internal")
+            self._note_refusal(INTERNAL, "internal", sender=envelope.sender)
             return [INTERNAL] * len(envelope.recipients)
         self.server.counter.observe("inbox_accept_seconds", time.perf_counter() - began)
         for refusal in {reply for reply in answers if reply.code >= 400}:
-            _LOG.info("refused", extra={"reason": "gate", "reply": str(refusal), "ip": self.ip, "sender": envelope.sender, "mail": mail.id})
+            _LOG.info("refused", extra={"reason": "rule", "reply": str(refusal), "ip": self.ip, "sender": envelope.sender, "mail": mail.id})
         return answers
 
     def _answer(self, answers: dict[str, Reply]) -> None:

@@ -1,15 +1,19 @@
 """One connection: octets in, replies out, time limits, TLS. What is said on it is the business of `session`.
 
-Theory of operation. A session is one task that reads like a dialogue; nobody ever cancels it, so a mail that is being kept is kept to the
-end whatever the client does. The task waits in one place only (`_wait`), for one future that is woken by octets, by the end of them, by
-room to write, by the clock (`check_time`) or by the end of the server (`interrupt`). Replies gather and are written when the task is
-about to wait: one write for a flight of pipelined commands. Reading stops while more waits than a session should hold.
+Theory of operation. A session is one coroutine that reads like a dialogue; nobody ever cancels it, so a mail that is being kept is kept
+to the end whatever the client does. It waits for the client in one place only (`_wait`), and goes on when there are octets, an end of
+them, room to write, when the clock (`check_time`) or the end of the server (`interrupt`) says so. No task carries it: `_go_on` runs it
+from within the callback that brings the octets, until it waits again, so a command costs no turn of the event loop. Replies gather and
+are written when the session is about to wait: one write for a flight of pipelined commands. Reading stops while more waits than a
+session should hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import types
+from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, AnyStr
 
 from aiosmtpd.smtp import SMTP
@@ -29,6 +33,12 @@ _LOG = logging.getLogger("inbox.smtp")
 _HELD = 1 << 16
 _LINGER = 10.0
 _LOGIN_LINE = 12_288  # RFC 4954 section 4
+_CLIENT = object()  # what a session waits for: the client
+
+
+@types.coroutine
+def _client() -> Generator[object, None, None]:
+    yield _CLIENT
 
 
 class Wire(SMTP):
@@ -48,12 +58,12 @@ class Wire(SMTP):
         self._implicit_tls = implicit_tls
         self._buffer = bytearray()
         self._out: list[bytes] = []
-        self._waiter: asyncio.Future[None] | None = None
+        self._dialogue: Coroutine[Any, Any, None]
+        self._waits = False
         self._over = self._eof = self._reading_paused = self._writing_paused = False
         self._below_tls: Any = None
         self._deaf = False
         self._due = self._ends = 0.0
-        self._task: asyncio.Task[None] | None = None
 
     # what the event loop calls
 
@@ -66,20 +76,26 @@ class Wire(SMTP):
         self.ip = plain_address(peer[0])
         if not self.server.enter(self):
             self._over = True
-            self._note_refusal(replies.TOO_MANY_CONNECTIONS, "connections")
-            self.transport.write(replies.wire(replies.TOO_MANY_CONNECTIONS))
+            closing = self.server.draining
+            reply = replies.CLOSING if closing else replies.TOO_MANY_CONNECTIONS
+            self._note_refusal(reply, "closing" if closing else "connections")
+            self.transport.write(replies.wire(reply))
             self.transport.close()
             return
+        self._ends = self.loop.time() + self.server.limits.session
+        self._dialogue = self._handle_client()
         if self._implicit_tls:
             self._pause_reading()
-        self._ends = self.loop.time() + self.server.limits.session
-        self._task = self.loop.create_task(self._handle_client())
+            self.loop.call_soon(self._go_on)  # the transport has to be whole before it is handed to TLS
+        else:
+            self._go_on()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if self._waits:
+            self._go_on()
         if len(self._buffer) > _HELD:
             self._pause_reading()
-        self._wake()
 
     def eof_received(self) -> bool:
         """The client has said all it has to say; it may still listen (a half-close). TLS in asyncio ends both directions."""
@@ -117,27 +133,41 @@ class Wire(SMTP):
 
     def interrupt(self, reply: Reply, reason: str) -> None:
         """Say a last word and hang up, if the session waits for the client."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(HangUp(reply, reason))
+        if self._waits:
+            self._go_on(HangUp(reply, reason))
 
     def abort(self) -> None:
         """Cut the connection; a mail that is being kept is kept."""
         self._eof = self._over = True
         self.transport.abort()
 
-    # waiting
+    # going on and waiting
+
+    def _go_on(self, end: HangUp | None = None) -> None:
+        """Run the dialogue until it waits: for the client, for a future, or (None) for others to have their turn."""
+        self._waits = False
+        try:
+            awaited = self._dialogue.send(None) if end is None else self._dialogue.throw(end)
+        except StopIteration:
+            return
+        if awaited is _CLIENT:
+            self._waits = True
+        elif awaited is None:
+            self.loop.call_soon(self._go_on)
+        else:
+            awaited._asyncio_future_blocking = False  # noqa: SLF001  what asyncio asks of whoever drives a coroutine
+            awaited.add_done_callback(self._awaited)
+
+    def _awaited(self, future: asyncio.Future[Any]) -> None:  # noqa: ARG002  the coroutine asks the future itself
+        self._go_on()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waits:
+            self._go_on()
 
     async def _wait(self) -> None:
         self._due = self.loop.time() + self.server.idle
-        self._waiter = self.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        await _client()
 
     async def _more(self) -> None:
         """Send what is said, then wait until the client says more. HangUp when it has gone, or time is up."""
@@ -223,9 +253,9 @@ class Wire(SMTP):
             self.transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
 
-    def _note_refusal(self, reply: Reply, reason: str, **more: Any) -> None:
+    def _note_refusal(self, reply: Reply | None, reason: str, **more: Any) -> None:
         self.server.counter.count("inbox_refused_total", reason=reason)
-        _LOG.info("refused", extra={"reason": reason, "reply": str(reply), "ip": self.ip, "source": self.source, **more})
+        _LOG.info("refused", extra={"reason": reason, "reply": str(reply or "none"), "ip": self.ip, "source": self.source, **more})
 
     # the session's life
 
@@ -236,9 +266,11 @@ class Wire(SMTP):
         except HangUp as end:
             if end.reply is not None:
                 self._say(replies.wire(end.reply))
+            if end.reason != "gone":
                 self._note_refusal(end.reply, end.reason)
         except Exception:
             _LOG.exception("session failed", extra={"ip": self.ip})
+            self._note_refusal(INTERNAL, "internal")
             self._say(replies.wire(INTERNAL))
         finally:
             self._close()
@@ -247,8 +279,7 @@ class Wire(SMTP):
         """Everything before the first command."""
         if self.server.believes(self.ip):
             self.ip = await read_proxy(self) or self.ip
-        if not self.server.seat(self, self.ip):
-            raise HangUp(replies.TOO_MANY_CONNECTIONS, "connections of one address")
+        self.server.seat(self, self.ip)
         if self._implicit_tls:
             await self._start_tls(keep=True)
         if self.server.limits.greet_delay:
@@ -276,7 +307,7 @@ class Wire(SMTP):
         """Go over to TLS. `keep`: octets that came already belong to the handshake; else they are plain text and thrown away."""
         context = self.server.tls
         if context is None or self._over:
-            raise HangUp(None, "tls")
+            raise HangUp(None, "gone")
         self._pause_reading()  # the handshake must not be read as plain text
         self._flush()
         early = self._take_all()
@@ -291,7 +322,7 @@ class Wire(SMTP):
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError and TimeoutError are OSErrors
             self.server.leave(self)
             _LOG.info("no TLS", extra={"ip": self.ip, "why": getattr(error, "reason", None) or type(error).__name__})
-            raise HangUp(None, "tls") from None
+            raise HangUp(None, "handshake") from None
         self.tls = self.transport.get_extra_info("ssl_object").version()
 
     async def _upgrade(self, context: ssl.SSLContext) -> Any:
