@@ -165,6 +165,7 @@ class Settings(_Table):
     http: Listener | None = None
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
+    xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
     filters: FilterTexts = ()  # "block 10.0.0.0/8", "allow 10.1.2.3": the most specific decides, who is in none may come
     tls: Tls = Tls()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only

@@ -18,7 +18,7 @@ from inbox.parsing.charsets import decode
 from inbox.parsing.contents import with_contents
 from inbox.parsing.defects import Defect, Defects, once
 from inbox.parsing.header import Header, header_charset
-from inbox.parsing.identifiers import read_id, read_ids, thread_key
+from inbox.parsing.identifiers import read_id, read_ids
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
 from inbox.parsing.lookalikes import note_lookalikes, note_text
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inbox.model import Envelope, Json
+    from inbox.parsing.threads import Conversation
 
 T = TypeVar("T")
 Parts = list[Part]
@@ -123,10 +124,17 @@ class Message:
     def references(self) -> tuple[str, ...]:
         return read_ids(" ".join(self.header("references")))
 
-    @lazy
+    @property
     def thread(self) -> str | None:
-        """What the mails of one conversation share: the identifier of the first one, else `subject:` and the plain subject."""
-        return thread_key(self.references, self.in_reply_to, self.message_id, self.subject)
+        """What the mails of one conversation share, as far as one mail alone can tell: the identifier of the first one, if it is named."""
+        return self.references[0] if self.references else self.conversation.key
+
+    @lazy
+    def conversation(self) -> Conversation:
+        """All that the mail says about the conversation it belongs to, and the evidence for `thread`."""
+        from inbox.parsing.threads import read_conversation  # noqa: PLC0415 (marks of many languages, which most mails do not need)
+
+        return read_conversation(self)
 
     @property
     def text(self) -> str | None:
