@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
-KILLS ?= 50
+FAULTS ?= --size full
 
 .PHONY: run test lint types docs faults bench clean
 
@@ -24,9 +24,9 @@ types: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python docs/generate.py
 
-# Long proofs; the last results stand in docs/durability.md.
+# Long proofs; the last results stand in docs/durability.md. Short: make faults FAULTS='--size short'; one: make faults FAULTS=kill9
 faults: $(VENV)/dev
-	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/faults.sh "$(SHARED)" $(KILLS)
+	INBOX_SHARED="$(abspath $(SHARED))" $(BIN)/python benchmarks/faults $(FAULTS)
 
 bench: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/bench.sh "$(SHARED)"
