@@ -115,6 +115,9 @@ class Parsing(_Table):
     reply: int = Field(default=DEFAULT.reply, gt=0)
     reply_lines: int = Field(default=DEFAULT.reply_lines, gt=0)
     defects: int = Field(default=DEFAULT.defects, gt=0)
+    archive_members: int = Field(default=DEFAULT.archive_members, gt=0)
+    archive_octets: int = Field(default=DEFAULT.archive_octets, gt=0)
+    archive_ratio: int = Field(default=DEFAULT.archive_ratio, gt=0)
 
     def limits(self) -> ParsingLimits:
         return ParsingLimits(**self.model_dump())
@@ -165,6 +168,7 @@ class Settings(_Table):
     http: Listener | None = None
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
+    xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
     filters: FilterTexts = ()  # "block 10.0.0.0/8", "allow 10.1.2.3": the most specific decides, who is in none may come
     tls: Tls = Tls()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only

@@ -16,6 +16,7 @@ REASONS: Mapping[str, str] = {
     "rate of sender": "One sender, or one domain of senders, has more mails than `limits.rates.sender` or `sender_domain`",
     "descriptors": "The system gave no descriptor for a connection; counted once a minute while it lasts",
     "proxy": "A peer of `proxy_from` sent no proper PROXY header",
+    "xclient": "XCLIENT of a peer that is not in `xclient_from`",
     "early talker": "The client talked before the greeting (`limits.greet_delay`)",
     "http": "A browser or a proxy, not a mail client",
     "syntax": "A command that is unknown, wrong or too long",

@@ -45,7 +45,7 @@ def test_the_250_ends_with_the_id_of_the_mail(open_door, connect):
 def test_ehlo_announces_what_there_is(open_door, connect):
     client = connect(open_door(limits={"size": 5000}).port)
     keywords = [line[4:] for line in client.ask("EHLO c.test").split("\n")]
-    assert keywords == ["mx.local.test", "SIZE 5000", "8BITMIME", "SMTPUTF8", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"]
+    assert keywords == ["mx.local.test", "SIZE 5000", "8BITMIME", "SMTPUTF8", "PIPELINING", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"]
 
 
 def test_helo_is_enough_for_a_mail_but_has_no_parameters(open_door, connect):
@@ -71,7 +71,9 @@ DIALOGUES = [
     ("EXPN u", "502 5.5.1"),
     ("STARTTLS", "502 5.5.1"),
     ("AUTH PLAIN AHUAcA==", "538 5.7.11"),
-    ("BDAT 5 LAST", "500 5.5.1"),
+    ("BDAT 0 LAST", "503 5.5.1"),
+    ("BDAT five", "501 5.5.4"),
+    ("XCLIENT ADDR=192.0.2.1", "550 5.7.0"),
     ("", "500 5.5.1"),
     ("NOOP a\tb", "500 5.5.2"),
     (b"NOOP \xff", "500 5.5.2"),

@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import ipaddress
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING
 
 from inbox.networks import Networks
@@ -15,6 +16,7 @@ from inbox.sources.smtp import replies
 from inbox.sources.smtp.limits import Limiter
 from inbox.sources.smtp.replies import HangUp
 from inbox.sources.smtp.tls import load_context
+from inbox.sources.smtp.xclient import OFFER as XCLIENT
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -43,22 +45,23 @@ class Server:
         self.draining = False
         self.sessions: dict[Wire, str] = {}
         self.limiter = Limiter(settings)
-        self._proxies = Networks(settings.proxy_from)
-        self._hello = {(tls, auth): self._make_hello(tls=tls, auth=auth) for tls in (False, True) for auth in (False, True)}
+        self._proxies, self._xclients = Networks(settings.proxy_from), Networks(settings.xclient_from)
+        self._hello = {offers: self._make_hello(*offers) for offers in product((False, True), repeat=3)}
         self._feel_load()
         self._ticking: asyncio.Task[None] | None = None
         self._last_left: asyncio.Event | None = None
 
     # what is announced
 
-    def hello(self, *, tls: bool, auth: bool) -> bytes:
-        """The whole reply to EHLO: one write. `tls`: offer STARTTLS; `auth`: offer AUTH."""
-        return self._hello[tls, auth]
+    def hello(self, *, tls: bool, auth: bool, xclient: bool) -> bytes:
+        """The whole reply to EHLO: one write. `tls`: offer STARTTLS; `auth`: offer AUTH; `xclient`: offer XCLIENT."""
+        return self._hello[tls, auth, xclient]
 
-    def _make_hello(self, *, tls: bool, auth: bool) -> bytes:
-        offers = [f"SIZE {self.limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "DSN"]
+    def _make_hello(self, tls: bool, auth: bool, xclient: bool) -> bytes:
+        offers = [f"SIZE {self.limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "CHUNKING", "DSN"]
         offers += ["STARTTLS"] if tls else []
         offers += ["AUTH PLAIN LOGIN"] if auth else []
+        offers += [XCLIENT] if xclient else []
         lines = [self.hostname, *offers, "ENHANCEDSTATUSCODES"]
         return b"".join(replies.plain(f"250{' ' if line is lines[-1] else '-'}{line}") for line in lines)
 
@@ -100,6 +103,10 @@ class Server:
     def believes(self, ip: str) -> bool:
         """Whether a PROXY header of this peer is believed, and needed."""
         return ip in self._proxies
+
+    def takes_xclient(self, ip: str) -> bool:
+        """Whether this peer may say with XCLIENT for whom it speaks."""
+        return ip in self._xclients
 
     # what is allowed now
 

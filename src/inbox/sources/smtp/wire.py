@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("inbox.smtp")
 _HELD = 1 << 16
 _LINGER = 10.0
-_LOGIN_LINE = 12_288  # RFC 4954 section 4
 _CLIENT = object()  # what a session waits for: the client
 
 
@@ -62,7 +61,7 @@ class Wire(SMTP):
         self._waits = False
         self._over = self._eof = self._reading_paused = self._writing_paused = False
         self._below_tls: Any = None
-        self._deaf = False
+        self._deaf = self._is_proxy = False
         self._due = self._ends = 0.0
 
     # what the event loop calls
@@ -234,9 +233,14 @@ class Wire(SMTP):
         del self._buffer[:count]
         return data
 
-    def _take_all(self) -> bytes:
-        data = bytes(self._buffer)
-        self._buffer.clear()
+    def _take(self, most: int) -> bytes:
+        """What is there, but no more than so many octets."""
+        if len(self._buffer) <= most:
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        else:
+            data = bytes(memoryview(self._buffer)[:most])
+            del self._buffer[:most]
         return data
 
     # replies
@@ -279,6 +283,7 @@ class Wire(SMTP):
         """Everything before the first command."""
         if self.server.believes(self.ip):
             self.ip = await read_proxy(self) or self.ip
+        self._is_proxy = self.server.takes_xclient(self.ip)
         self.server.seat(self, self.ip)
         if self._implicit_tls:
             await self._start_tls(keep=True)
@@ -310,7 +315,7 @@ class Wire(SMTP):
             raise HangUp(None, "gone")
         self._pause_reading()  # the handshake must not be read as plain text
         self._flush()
-        early = self._take_all()
+        early = self._take(len(self._buffer))
         self._below_tls = self.transport
         upgrade = asyncio.ensure_future(self._upgrade(context))
         if keep and early:
