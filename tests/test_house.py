@@ -27,6 +27,7 @@ FLOORS = {
         "rates",
         "refusals",
         "parsing",
+        "reply_tokens",
         "rules",
         "auth",
         "metrics",

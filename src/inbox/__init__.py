@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from inbox.parsing import parse as parse
     from inbox.parsing.addresses import Address as Address
     from inbox.parsing.message import Message as Message
+    from inbox.parsing.threads import Threads as Threads
+    from inbox.reply_tokens import ReplyToken as ReplyToken
+    from inbox.reply_tokens import read_reply_address as read_reply_address
+    from inbox.reply_tokens import reply_address as reply_address
 
 __version__ = "0.1.0"
 
@@ -44,6 +48,8 @@ _HOMES = {
     "parse": "parsing",
     "Address": "parsing.addresses",
     "Message": "parsing.message",
+    "Threads": "parsing.threads",
+    **dict.fromkeys(("ReplyToken", "read_reply_address", "reply_address"), "reply_tokens"),
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  all are strings

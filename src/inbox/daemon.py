@@ -100,8 +100,13 @@ class Daemon:
                 await asyncio.to_thread(self._tick)
                 self._problem = ""
             except Exception as error:  # a daemon lives on
-                self._problem = f"{type(error).__name__}: {error}"
-                _LOG.warning("housekeeping failed", exc_info=not isinstance(error, InboxError), extra={"why": self._problem})
+                self._note_problem(error)
+
+    def _note_problem(self, error: Exception) -> None:
+        """Not ready while it lasts; told when it begins, not once a second."""
+        before, self._problem = self._problem, f"{type(error).__name__}: {error}"
+        if self._problem != before:
+            _LOG.warning("housekeeping failed", exc_info=not isinstance(error, (InboxError, OSError)), extra={"why": self._problem})
 
     def _tick(self) -> None:
         if self.box.rules.stamps() != self._watched:

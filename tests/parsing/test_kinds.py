@@ -7,7 +7,6 @@ import pytest
 from inbox.model import Envelope
 from inbox.parsing import parse
 from inbox.parsing.bounce_reasons import reason_of
-from inbox.parsing.identifiers import normal_subject
 from inbox.parsing.limits import DEFAULT, Limits
 from inbox.parsing.quoting import split_reply
 
@@ -122,25 +121,3 @@ def test_words_beyond_the_limit_are_not_lost():
     text = "new words\n" * 30
     found = split_reply(text, Limits(reply=100))
     assert found.text == text.strip()
-
-
-@pytest.mark.parametrize(
-    ("subject", "plain"),
-    [
-        ("Re: Hello", "hello"),
-        ("AW: Re[2]: Fwd:  Hello  you", "hello you"),
-        ("Re: [list] hello", "[list] hello"),
-        ("Reader", "reader"),
-        ("", ""),
-    ],
-)
-def test_a_subject_without_marks_names_the_thread(subject, plain):
-    assert normal_subject(subject) == plain
-
-
-def test_a_thread_is_the_first_mail_of_it():
-    assert parse(b"References: <a@x> <b@x>\r\nMessage-ID: <c@x>\r\n\r\n").thread == "<a@x>"
-    assert parse(b"In-Reply-To: <b@x>\r\nMessage-ID: <c@x>\r\n\r\n").thread == "<b@x>"
-    assert parse(b"Message-ID: <c@x>\r\n\r\n").thread == "<c@x>"
-    assert parse(b"Subject: Re: Hello\r\n\r\n").thread == "subject:hello"
-    assert parse(b"").thread is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inbox.facts import attachments, bayes, envelope, headers, history, keywords, kinds, moment
+from inbox.facts import attachments, bayes, dnsbl, envelope, headers, history, keywords, kinds, moment, reply_token
 from inbox.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_facts(register: Register) -> None:
-    for table in (envelope.FACTS, headers.FACTS, attachments.FACTS, kinds.FACTS, moment.FACTS):
+    for table in (envelope.FACTS, headers.FACTS, attachments.FACTS, kinds.FACTS, moment.FACTS, reply_token.FACTS):
         for name, function in table.items():
             register(name, function)
     register("seen", history.seen)
     register("rate", history.rate)
+    register("dnsbl", dnsbl.BlockLists().dnsbl, check=dnsbl.check)
     register("keywords", keywords.keywords, check=keywords.check)
     register("bayes", bayes.bayes, check=bayes.check)

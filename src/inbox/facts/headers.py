@@ -150,8 +150,18 @@ def message_id(message: Message) -> str | None:
 
 
 def thread(message: Message) -> str | None:
-    """Message-ID of the mail that began the conversation."""
+    """What the mails of one conversation share: Message-ID of the mail that began it, where that is known."""
     return message.thread
+
+
+def thread_evidence(message: Message) -> str | None:
+    """Where `thread` is from: references, in-reply-to, thread-index, subject, or message-id for the first mail of a conversation."""
+    return message.conversation.evidence
+
+
+def thread_subject(message: Message) -> str | None:
+    """Subject without `Re:`, `AW:`, `Fwd:` and the like of many languages, in lower case."""
+    return message.conversation.subject or None
 
 
 def hops(message: Message) -> int:
@@ -194,6 +204,8 @@ FACTS: Mapping[str, Callable[..., object]] = {
     "reply": reply,
     "message_id": message_id,
     "thread": thread,
+    "thread.evidence": thread_evidence,
+    "thread.subject": thread_subject,
     "hops": hops,
     "defects": defects,
 }

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inbox import reply_address
 from inbox.errors import Deferred, Failed
-from inbox.options import Jinja, Seconds, Template
+from inbox.options import Jinja, Seconds, Secret, Template
 from inbox.send import headers as guard
 from inbox.send.compose import Draft, compose
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from inbox.model import Mail, Step
     from inbox.ports import Facts, Memory, Outbox
 
-_WEEK = 7 * 86_400
+_WEEK, _MONTH = 7 * 86_400, 30 * 86_400
 _MOST_REFERENCES = 20
 
 
@@ -36,12 +37,16 @@ def reply(
     subject: str | None = None,
     from_: str | None = None,
     every: Seconds = _WEEK,
+    reply_value: str | None = None,
+    reply_key: Secret | None = None,
+    reply_within: Seconds = _MONTH,
 ) -> str:
     """Answer the envelope sender, once a week at most, and never a list, a bounce or another program (RFC 3834).
 
     template: file with the text; or text: the text itself. html: an HTML version beside it. subject: by default `Re: ` and theirs. from: author
     of the reply, by default the address that the mail came to. every: how long a sender is not answered again by this rule, 7d by default,
-    counted from the last mail.
+    counted from the last mail. reply_value: what an answer to this reply shall carry, a number of a ticket: Reply-To becomes an address that proves
+    it (the fact reply_token reads it). reply_key: env:NAME or file:PATH, at least 16 characters. reply_within: how long it is good, 30d by default.
 
     Texts are templates in a small part of Jinja's language: `{{ subject }}`, `{{ from.name or 'you' }}`, `{{ header['X-Order'] }}`, captures and
     set values by their names, `{% if %}`, `{% for %}`, `{% set %}`, filters such as `upper`, `replace`, `join`, `truncate(80)`, and `quote` for
@@ -54,6 +59,7 @@ def reply(
         return f"not answered: this sender had mail from us within {timedelta(seconds=every)}"
     value_of = _values(facts, step)
     source = text if template is None else _read(template)
+    answer_to = _answer_to(mail, message, step, reply_value, reply_key, reply_within)
     draft = Draft(
         from_=("", from_ or _own(mail, step)),
         to=(("", mail.envelope.sender),),
@@ -62,10 +68,22 @@ def reply(
         html=_rendered(html, value_of, html=True) if html else None,
         message_id=f"<{mail.id}.{step.n}@{_own(mail, step).rpartition('@')[2]}>",
         date=datetime.now(UTC),
-        headers=(("Auto-Submitted", "auto-replied"), ("X-Auto-Response-Suppress", "All"), ("X-Inbox-Loop", _own(mail, step))),
+        headers=(*answer_to, ("Auto-Submitted", "auto-replied"), ("X-Auto-Response-Suppress", "All"), ("X-Inbox-Loop", _own(mail, step))),
         ids=_thread(message),
     )
     return outbox.send(None, [mail.envelope.sender], _composed(draft))
+
+
+def _answer_to(mail: Mail, message: Message, step: Step, value: str | None, key: str | None, within: float) -> tuple[tuple[str, str], ...]:
+    """The field Reply-To with an address that carries `value`, bound to the author, who will write the answer."""
+    if value is None or key is None:
+        return ()
+    author = message.from_[0].address if len(message.from_) == 1 else mail.envelope.sender or ""
+    expires = mail.received_at + timedelta(seconds=within)
+    try:
+        return (("Reply-To", reply_address(_own(mail, step), value.lower(), author, key, expires=expires)),)
+    except ValueError as error:
+        raise Failed(f"no reply address: {error}") from None
 
 
 def _own(mail: Mail, step: Step) -> str:
@@ -138,6 +156,8 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: M
     """Problems of the options, found at load: no text or two, a template that is wrong, a subject of several lines."""
     if (options.get("template") is None) == (options.get("text") is None):
         yield "reply needs either a template or a text"
+    if (options.get("reply_value") is None) != (options.get("reply_key") is None):
+        yield "reply_value and reply_key go together"
     yield from _template_problems(options)
     if guard.clean(options.get("subject") or "") != (options.get("subject") or "").strip():
         yield "subject is one line"

@@ -58,8 +58,11 @@ class Scope:
             if name.startswith("set.") and value not in self.values:
                 return f"no rule sets {value!r}{suggest(value, self.values)}"
             return None
-        if name in self.named_facts or name in self.fact_names or self.plugins.facts.find(name):
+        if name in self.named_facts or name in self.fact_names:
             return None
+        if found := self.plugins.facts.find(name):
+            required = [option for option, info in found[0].options.model_fields.items() if info.is_required()]
+            return f"the fact {name!r} needs {', '.join(required)}: name it in the section facts" if required else None
         return f"there is no fact {name!r}{suggest(name, self.all_facts())}"
 
     def all_facts(self) -> list[str]:
