@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
 KILLS ?= 50
 
-.PHONY: run test lint types docs faults bench clean
+.PHONY: run test lint types docs faults fuzz bench clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
@@ -27,6 +27,10 @@ docs: $(VENV)/dev
 # Long proofs; the last results stand in docs/durability.md.
 faults: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/faults.sh "$(SHARED)" $(KILLS)
+
+# Searches for mails that do harm; with `pip install atheris` in .venv the search is guided.
+fuzz: $(VENV)/dev
+	$(BIN)/python tests/parsing/fuzz.py $(or $(SECONDS_IN_ALL),60)
 
 bench: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/bench.sh "$(SHARED)"

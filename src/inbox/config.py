@@ -129,6 +129,9 @@ class Parsing(_Table):
     reply: int = Field(default=DEFAULT.reply, gt=0)
     reply_lines: int = Field(default=DEFAULT.reply_lines, gt=0)
     defects: int = Field(default=DEFAULT.defects, gt=0)
+    archive_members: int = Field(default=DEFAULT.archive_members, gt=0)
+    archive_octets: int = Field(default=DEFAULT.archive_octets, gt=0)
+    archive_ratio: int = Field(default=DEFAULT.archive_ratio, gt=0)
 
     def limits(self) -> ParsingLimits:
         return ParsingLimits(**self.model_dump())

@@ -44,6 +44,41 @@ def count(message: Message) -> int:
     return len(message.attachments)
 
 
+def mismatch(message: Message) -> bool | None:
+    """True when a file is something else than its declared type or the extension of its name says, else absent."""
+    return any(item.mismatch for item in message.attachments) or None
+
+
+def program(message: Message) -> bool | None:
+    """True when a file, or a member of an archive, is a program, a script, a shortcut or a disk image, by name or content; else absent."""
+    return any(item.program for item in message.attachments) or None
+
+
+def archive(message: Message) -> tuple[str, ...]:
+    """Kinds of the archives among the attachments: zip tar gzip bzip2 xz 7z rar. They are looked into one level deep."""
+    return tuple(item.archive.kind for item in message.attachments if item.archive)
+
+
+def archive_odd(message: Message) -> tuple[str, ...]:
+    """What is odd about archives: encrypted bomb unsafe-name link nested capped broken unlisted."""
+    return tuple(word for item in message.attachments if item.archive for word in item.archive.odd)
+
+
+def archive_name(message: Message) -> tuple[str, ...]:
+    """Names of files in archives, as they are stored there."""
+    return tuple(member.name for item in message.attachments if item.archive for member in item.archive.members)
+
+
+def archive_type(message: Message) -> tuple[str, ...]:
+    """Media types of files in archives, as their first octets show them."""
+    return tuple(member.type for item in message.attachments if item.archive for member in item.archive.members if member.type)
+
+
+def archive_size(message: Message) -> tuple[int, ...]:
+    """Octets of each archive when it is unpacked, as far as was looked."""
+    return tuple(item.archive.size for item in message.attachments if item.archive)
+
+
 FACTS: Mapping[str, Callable[..., object]] = {
     "attachment": attachment,
     "attachment.name": name,
@@ -52,4 +87,11 @@ FACTS: Mapping[str, Callable[..., object]] = {
     "attachment.size": size,
     "attachment.sha256": sha256,
     "attachment.count": count,
+    "attachment.mismatch": mismatch,
+    "attachment.program": program,
+    "archive": archive,
+    "archive.odd": archive_odd,
+    "archive.name": archive_name,
+    "archive.type": archive_type,
+    "archive.size": archive_size,
 }

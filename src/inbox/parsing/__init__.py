@@ -4,7 +4,7 @@ structure.py   the parts, by offsets, in one pass        fields.py words.py medi
 message.py     the model, derived when it is read        addresses.py bodies.py attachments.py reply.py automatic.py reports.py   from it
 limits.py      how much is looked at                     defects.py   what can be odd
 legacy_codecs.py   what browsers mean where Python's codecs mean something else
-threads.py subjects.py   conversations
+threads.py subjects.py   conversations      archives.py programs.py filetypes.py   what attachments are
 lookalikes.py  what is made to be mistaken for something else
 odd.py         the only place that asks flanker
 """

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from inbox.parsing.bodies import is_body
 from inbox.parsing.defects import Defects
 from inbox.parsing.filenames import default_name, safe_name
-from inbox.parsing.filetypes import detect_type
+from inbox.parsing.filetypes import contradicts, detect_type
 from inbox.parsing.lazy import lazy
+from inbox.parsing.limits import DEFAULT, Limits
+from inbox.parsing.programs import is_program
 from inbox.parsing.structure import Part
 from inbox.parsing.words import Hint, decode_phrase, decode_value
+
+if TYPE_CHECKING:
+    from inbox.parsing.archives import Archive
 
 _HEAD, _TAIL = 1 << 16, 1 << 16
 _ENDS = _HEAD + _TAIL
@@ -21,15 +26,15 @@ _ID = re.compile(r"<?([^<>\s]+)>?")
 
 
 class Attachment:
-    """One attachment; nothing is decoded before it is asked for, and nothing is ever unpacked.
+    """One attachment; nothing is decoded before it is asked for.
 
     `filename`: safe on every system, never empty, at most 255 octets. `filename_raw`: as sent, decoded, on one line, or None. `type`: as declared;
     `detected_type`: what the first octets show, or None. `disposition`: `attachment`, `inline`, another word, or None. `content_id`:
     without angle brackets, or None.
     """
 
-    def __init__(self, part: Part, number: int, defects: Defects, hint: Hint) -> None:
-        self._part = part
+    def __init__(self, part: Part, number: int, defects: Defects, hint: Hint, limits: Limits = DEFAULT) -> None:
+        self._part, self._limits = part, limits
         self.type = part.media.value
         self.disposition = part.disposition.value or None
         self.content_id = _content_id(part)
@@ -70,6 +75,27 @@ class Attachment:
         """What was odd about the encoding."""
         return self._seen[3]
 
+    @property
+    def mismatch(self) -> bool:
+        """Whether the octets are something else than the declared type or the extension of the name says."""
+        return contradicts(self.type, self.filename, self.detected_type)
+
+    @property
+    def program(self) -> bool:
+        """Whether it is a program, a script, a shortcut or a disk image, or an archive with one in it."""
+        return is_program(self.filename, self.detected_type) or (
+            self.archive is not None and any(one.program for one in self.archive.members)
+        )
+
+    @lazy
+    def archive(self) -> Archive | None:
+        """What is in it, one level deep, when it is an archive; None when it is none."""
+        if self.detected_type is None:
+            return None
+        from inbox.parsing.archives import KINDS, read_archive  # noqa: PLC0415 (few attachments are archives)
+
+        return read_archive(self.content(), self.detected_type, self.filename, self._limits) if self.detected_type in KINDS else None
+
     def to_dict(self) -> dict[str, str | int | None]:
         names = ("filename", "filename_raw", "type", "detected_type", "size", "sha256", "disposition", "content_id")
         return {name: getattr(self, name) for name in names}
@@ -89,16 +115,19 @@ class Attachment:
         odd = Defects()
         if pieces.code:
             odd.add(pieces.code, self._part.where, pieces.detail)
-        return size, digest.hexdigest(), detect_type(ends), odd
+        detected = detect_type(ends)
+        if contradicts(self.type, self.filename, detected):
+            odd.add("type-mismatch", self._part.where, f"{self.filename}: {self.type}, and holds {detected}")
+        return size, digest.hexdigest(), detected, odd
 
 
-def read_attachments(parts: list[Part], defects: Defects, hint: Hint) -> tuple[Attachment, ...]:
+def read_attachments(parts: list[Part], defects: Defects, hint: Hint, limits: Limits = DEFAULT) -> tuple[Attachment, ...]:
     """In the order of the mail. Of messages within messages only the outermost is one; files within them are."""
     found: list[Attachment] = []
     for part in parts:
         outermost = part.container and not part.within and part.media.value.startswith("message/")
         if outermost or (not part.container and not is_body(part) and not _text_within(part)):
-            found.append(Attachment(part, len(found) + 1, defects, hint))
+            found.append(Attachment(part, len(found) + 1, defects, hint, limits))
     return tuple(found)
 
 

@@ -46,6 +46,7 @@ CODES = {
     "parts-capped": "more parts than are read",
     "text-cut": "a text is longer than what is decoded of it",
     "tnef-invalid": "a winmail.dat that cannot be read",
+    "type-mismatch": "a file is something else than its declared type or the extension of its name says",
     "transfer-encoding-unknown": "an unknown Content-Transfer-Encoding; the octets are taken as they are",
 }
 """Every code that exists, and what it means."""

@@ -12,7 +12,8 @@ class Limits:
     `depth`: containers (multipart, message) within each other. `parts`: parts in all. `headers` and `header_block`: fields and their
     octets, of the mail and of each part. `header`: octets of one field. `text`: octets of one text that are decoded. `addresses`: of
     one field. `odd_addresses`: how many of a mail are handed to the slow address parser. `reply` and `reply_lines`: how much text is
-    searched for quotes. `defects`: how many are listed.
+    searched for quotes. `defects`: how many are listed. `archive_members`: how many of an archive are listed; beyond `archive_octets` unpacked, or
+    `archive_ratio` times what was sent, it is a bomb.
     """
 
     depth: int = 100
@@ -26,6 +27,9 @@ class Limits:
     reply: int = 64 << 10
     reply_lines: int = 5000
     defects: int = 100
+    archive_members: int = 1000
+    archive_octets: int = 100 << 20
+    archive_ratio: int = 100
 
 
 DEFAULT = Limits()

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 from inbox.parsing.addresses import Address, OddAddresses, read_addresses
 from inbox.parsing.attachments import Attachment, read_attachments
 from inbox.parsing.automatic import Automatic, MayReply, may_reply, read_automatic
-from inbox.parsing.bodies import AMP, Texts, charset_hint, decode_text_part, plain_lines, read_texts
+from inbox.parsing.bodies import AMP, Texts, decode_text_part, plain_lines, read_texts
 from inbox.parsing.charsets import decode
 from inbox.parsing.contents import with_contents
 from inbox.parsing.defects import Defect, Defects, once
-from inbox.parsing.header import Header, header_charset
+from inbox.parsing.header import Header
+from inbox.parsing.hint import CharsetHint
 from inbox.parsing.identifiers import read_id, read_ids
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
@@ -49,6 +50,7 @@ class Message:
     def __init__(self, raw: bytes, limits: Limits) -> None:
         self.raw = raw
         self.limits = limits
+        self._hint = CharsetHint(raw, limits)
         self._defects: dict[str, Defects] = {}
 
     @property
@@ -166,7 +168,7 @@ class Message:
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
         """Every part that is not the text of the mail."""
-        return self._noting("attachments", lambda found: read_attachments(self._parts, found, self._hint))
+        return self._noting("attachments", lambda found: read_attachments(self._parts, found, self._hint, self.limits))
 
     @lazy
     def calendar(self) -> str | None:
@@ -261,14 +263,6 @@ class Message:
 
     def _read_parts(self, found: Defects) -> Parts:
         return with_contents(read_structure(self._head, self.limits, found, self._hint), self.limits, found)
-
-    def _hint(self) -> str | None:
-        return self._charset
-
-    @lazy
-    def _charset(self) -> str | None:
-        """The charset of what nobody declared: one guess for the whole mail."""
-        return charset_hint(self._parts) or header_charset(self._head.fields)
 
     def _noting(self, name: str, read: Callable[[Defects], T]) -> T:
         return read(self._defects.setdefault(name, Defects()))
