@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
 KILLS ?= 50
+SECONDS ?= 60
+TARGETS ?=
 
-.PHONY: run test lint types docs faults fuzz bench clean
+.PHONY: run test lint types docs faults fuzz cases bench clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
@@ -28,9 +30,13 @@ docs: $(VENV)/dev
 faults: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/faults.sh "$(SHARED)" $(KILLS)
 
-# Searches for mails that do harm; with `pip install atheris` in .venv the search is guided.
-fuzz: $(VENV)/dev
-	$(BIN)/python tests/parsing/fuzz.py $(or $(SECONDS_IN_ALL),60)
+# Hostile octets against the door and the parser, each target for SECONDS; docs/testing.md.
+fuzz: $(VENV)/fuzz
+	INBOX_SHARED="$(abspath $(SHARED))" $(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGETS)
+
+# The public wire cases against the door, TLS included, on asyncio and uvloop.
+cases: $(VENV)/dev
+	$(BIN)/python benchmarks/wire_cases.py "$(SHARED)"
 
 bench: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/bench.sh "$(SHARED)"
@@ -49,5 +55,9 @@ $(VENV)/dev: $(VENV)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet -e '.[all,dev]'
 	touch $@ $(VENV)/run
 
+$(VENV)/fuzz: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

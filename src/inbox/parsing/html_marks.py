@@ -38,8 +38,8 @@ _GONE = re.compile(
 _NO_SIZE = re.compile(r"(?:max-)?(?:height|width)\s*:\s*0(?:\.0+)?(?:px|pt|em|%)?\s*(?:[;\"'!]|$)", re.IGNORECASE)
 _CLIPPED = re.compile(r"overflow\s*:\s*hidden", re.IGNORECASE)
 _FONT_SIZE = re.compile(r"font-size\s*:\s*(\d{0,6}\.?\d{0,6})\s*(px|pt)?", re.IGNORECASE)
-_COLOR = re.compile(r"(?<![-\w])color\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|[a-z]+|rgba?\([^)]{1,40}\))", re.IGNORECASE)
-_BACKGROUND = re.compile(r"(?:background(?:-color)?|bgcolor)\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|[a-z]+|rgba?\([^)]{1,40}\))", re.IGNORECASE)
+_COLOR = re.compile(r"(?<![-\w])color\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|rgba?\([^)]{1,40}\)|[a-z]+)", re.IGNORECASE)
+_BACKGROUND = re.compile(r"(?:background(?:-color)?|bgcolor)\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|rgba?\([^)]{1,40}\)|[a-z]+)", re.IGNORECASE)
 _WHITE = frozenset({"#fff", "#ffffff", "white", "#ffffffff", "rgb(255,255,255)", "rgba(255,255,255,1)", "#fefefe"})
 _NO_COLOR = frozenset({"transparent", "none", "inherit", "initial", "unset"})
 

@@ -63,7 +63,10 @@ BEGINS = re.compile(
 
 ENDS = re.compile(r"[:>)-]\s*[*_]{0,2}$")
 WROTE = re.compile(rf"{_WROTE}[\s:.>*_-]{{0,30}}$")
-WROTE_BEFORE_NAME = re.compile(rf"{_WROTE}(?=[\s:,\"'<])[^\n]{{1,200}}:\s*[*_]{{0,2}}$")
+_VERB_FIRST = (
+    "|".join(LANGUAGES[language].wrote for language in ("de", "nl", "sv", "da", "nb", "is", "et")) + "|a écrit|escribió|wrote(?= on )"
+)
+WROTE_BEFORE_NAME = re.compile(rf"(?<![^\W\d_])(?:{_VERB_FIRST})(?=[\s:,\"'<])[^\n]{{1,200}}:\s*[*_]{{0,2}}$")
 ADDRESS_AT_END = re.compile(r"@[^\s<>@]{1,200}[\s>)\]\"'*]{0,12}(?:<mailto:[^\s<>]{1,200}>{1,2})?\s?:\s*[*_]{0,2}$")
 """Ends of an introduction in lower case, its lines joined: `wrote:`, `schrieb NAME:`, `<address>:`."""
 
