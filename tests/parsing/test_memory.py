@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from conftest import ROOT
+
 PROGRAM = """
 import base64, sys, tracemalloc
 from inbox.parsing import parse
@@ -47,3 +49,24 @@ def test_a_large_attachment_in_one_line_takes_little_too():
 
 def test_the_whole_content_is_held_once():
     assert times_the_raw_size(WHOLE) < 1.7
+
+
+FREED = """
+import gc
+from pathlib import Path
+from inbox.parsing import parse
+mails = [path.read_bytes() for path in sorted(Path("fixtures/mail").glob("*.eml"))]
+for raw in mails:
+    parse(raw).to_dict()
+gc.collect()
+gc.disable()
+for raw in mails:
+    parse(raw).to_dict()
+print(gc.collect())
+"""
+
+
+def test_a_mail_is_freed_without_a_garbage_collection():
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == 0

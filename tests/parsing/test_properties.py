@@ -22,6 +22,8 @@ PIECES = st.sampled_from(
         b"\r\n", b"\r\n\r\n", b"\n", b"--b", b"--b--", b"\r\n--b\r\n", b"Content-Type: ", b"multipart/mixed; boundary=b", b"message/rfc822",
         b"text/html; charset=utf-16", b"text/plain; charset=iso-2022-jp", b"Content-Transfer-Encoding: base64", b"Content-Disposition: attachment",
         b"; filename*0*=utf-8''%ff", b"From: ", b"To: ", b"Subject: ", b"Date: ", b"=?utf-8?b?", b"=?utf-7?q?", b"?=", b"a@b.c", b"<a@b.c>", b"\xef\xbb\xbf",
+        b"begin 644 x\r\n#86)C\r\n`\r\nend\r\n", b"=ybegin line=1 name=x\r\n", b"\r\n=yend size=1\r\n", b"application/ms-tnef", b"\x78\x9f\x3e\x22", b"\r\r\n", b"\r--b\r",
+        b"multipart/mixed", b"message/external-body", b"message/partial", b"multipart/encrypted", b"text/x-amp-html",
         b"message/delivery-status", b"Final-Recipient: rfc822; a@b.c", b"message/feedback-report", b"On 1 Jan a wrote:", b"> x", b"<div>", b"&#xd800;", b"\x1b$B",
     ]
 )  # fmt: skip
@@ -83,6 +85,24 @@ def test_attachments_come_back_octet_for_octet(octets, encoding):
     mail.attach(part)
     found = parse(mail.as_bytes().replace(b"\n", b"\r\n")).attachments[0].content()
     assert found == (octets if encoding == "base64" else octets.replace(b"\r", b"").replace(b"\n", b""))
+
+
+@settings(QUICK, max_examples=50)
+@given(st.lists(st.tuples(NAMES, st.lists(VALUES, min_size=1, max_size=3), st.sampled_from([b"\r\n", b"\n"])), max_size=6))
+def test_raw_fields_come_back_in_order_octet_for_octet(fields):
+    raw = b"".join(f"{name}:".encode() + (end + b" ").join(value.encode() for value in values) + end for name, values, end in fields)
+    message = parse(raw + b"\r\ntext")
+    again = b"".join(header.name.encode() + b":" + header.raw + end for header, (_, _, end) in zip(message.headers, fields, strict=True))
+    assert again == raw
+
+
+@QUICK
+@given(MAILS)
+def test_what_stands_in_an_attachment_is_the_same_in_pieces_and_as_a_whole(raw):
+    for attachment in parse(raw).attachments:
+        with attachment.open() as file:
+            assert file.read() == attachment.content()
+        assert len(attachment.content()) == attachment.size
 
 
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])

@@ -83,7 +83,7 @@ def test_another_reader_finds_the_same_files():
 
 def test_what_is_no_winmail_dat_is_an_attachment_with_a_defect():
     message = mail(b"PK\3\4 no such thing", WORDS)
-    assert [(defect.code, defect.where) for defect in message.defects] == [("tnef-invalid", "part 2")]
+    assert ("tnef-invalid", "part 2") in [(defect.code, defect.where) for defect in message.defects]
     assert len(message.attachments) == 1
 
 

@@ -24,6 +24,10 @@ _DOMAIN = r"[^\x00-,/:-@\[-^`{-\x7f]"  # letters, digits, dots, dashes, _, and w
 _PLAIN = re.compile(
     rf"(?:(?:(?P<atoms>[^\"<>()\\@,;:\[\]]*+)|\"(?P<quoted>[^\"\\]*+)\"\s*+)<\s*+(?P<angle>{_ATOM}+@{_DOMAIN}+)\s*+>|(?P<bare>{_ATOM}+@{_DOMAIN}+))"
 )
+_ASCII_SPEC = r"([\w.!#$%&'*+/?^`{|}~-]++)@([\w.-]++)"
+_ASCII_MEMBER = rf" *+(?:(?:\"([^\"\\@]*+)\"|([^\"<>()\\@,;:\[\]]*+)) *+<{_ASCII_SPEC}>|{_ASCII_SPEC}) *+"
+_ASCII_LIST = re.compile(rf"{_ASCII_MEMBER}(?:,{_ASCII_MEMBER})*+", re.ASCII)
+_ASCII_MEMBERS = re.compile(_ASCII_MEMBER + r"(?:,|\Z)", re.ASCII)
 _SPEC = re.compile(
     rf"(?:(?P<local>{_ATOM}+)|\"(?P<quoted>(?:[^\"\\]|\\.)*+)\")\s*+@\s*+(?P<domain>{_DOMAIN}+|\[[0-9A-Za-z:.]+\])",
     re.DOTALL,
@@ -101,8 +105,8 @@ def read_addresses(raw: bytes, limit: int, odd: OddAddresses, hint: Hint, *, cut
     """The members of an address field. `cut`: the field is not whole, so that its last member is left out."""
     octets = unfold(raw)
     text = octets.decode("ascii") if octets.isascii() else decode(octets, None, hint_for(octets, hint)).text
-    if not cut and limit > 0 and (alone := _plain(text, hint)):
-        return Members((alone,), (), False)
+    if not cut and (plain := _plain_list(text, limit)):
+        return Members(plain, (), capped=False)
     members = list(_rejoined(split_members(text, limit + 1)))
     if cut and members:
         members.pop()
@@ -114,6 +118,19 @@ def read_addresses(raw: bytes, limit: int, odd: OddAddresses, hint: Hint, *, cut
         else:
             unreadable.append(member)
     return Members(tuple(found), tuple(unreadable), len(members) > limit or cut)
+
+
+def _plain_list(text: str, limit: int) -> tuple[Address, ...]:
+    """The members of a list that is nothing but `Name <local@domain>` in ASCII, as nearly all are; nothing when one of them takes more care."""
+    if "=?" in text or not (text.isascii() and text.isprintable() and _ASCII_LIST.fullmatch(text)):
+        return ()
+    found: list[Address] = []
+    for quoted, atoms, local, domain, bare_local, bare_domain in _ASCII_MEMBERS.findall(text):
+        address = _address((quoted or atoms).strip() or None, local or bare_local, domain or bare_domain)
+        if address is None or len(found) >= limit:
+            return ()
+        found.append(address)
+    return tuple(found)
 
 
 def split_members(text: str, limit: int) -> Iterator[str]:

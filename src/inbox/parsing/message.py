@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 from inbox.parsing.addresses import Address, OddAddresses, read_addresses
 from inbox.parsing.attachments import Attachment, read_attachments
 from inbox.parsing.automatic import Automatic, MayReply, may_reply, read_automatic
-from inbox.parsing.bodies import AMP, Texts, charset_hint, decode_text_part, plain_lines, read_texts
+from inbox.parsing.bodies import AMP, Texts, decode_text_part, plain_lines, read_texts
 from inbox.parsing.charsets import decode
 from inbox.parsing.contents import with_contents
 from inbox.parsing.defects import Defect, Defects, once
-from inbox.parsing.header import Header, header_charset
+from inbox.parsing.header import Header
+from inbox.parsing.hint import CharsetHint
 from inbox.parsing.identifiers import read_id, read_ids
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import Limits
@@ -49,6 +50,7 @@ class Message:
     def __init__(self, raw: bytes, limits: Limits) -> None:
         self.raw = raw
         self.limits = limits
+        self._hint = CharsetHint(raw, limits)
         self._defects: dict[str, Defects] = {}
 
     @property
@@ -152,6 +154,12 @@ class Message:
         """The HTML as sent: not cleaned."""
         return self._texts.html
 
+    def clean_html(self, *, images: bool = False) -> str | None:
+        """The HTML to be shown: no programs, forms or frames, and no pictures from the web unless `images`; None when there is none."""
+        from inbox.parsing.sanitise import clean_html  # noqa: PLC0415 (only who shows mail needs it)
+
+        return clean_html(self.html, images=images) if self.html is not None else None
+
     @property
     def preamble(self) -> str | None:
         """What stands before the first part of a multipart: words for readers without MIME, if anything."""
@@ -206,12 +214,22 @@ class Message:
     @lazy
     def bounce(self) -> Bounce | None:
         """The delivery report it is, or None (RFC 3464)."""
-        return read_bounce(self._parts)
+        return read_bounce(self)
 
     @lazy
     def complaint(self) -> Complaint | None:
         """The complaint it is, or None (RFC 5965)."""
-        return read_complaint(self._parts)
+        return read_complaint(self)
+
+    @property
+    def media(self) -> str:
+        """The Content-Type of the whole mail, lower case, without parameters."""
+        return self._head.media.value
+
+    @property
+    def parts(self) -> Parts:
+        """Every part, the mail itself first (not part of the contract with plugins)."""
+        return self._parts
 
     @property
     def report_type(self) -> str | None:
@@ -267,14 +285,6 @@ class Message:
 
     def _read_parts(self, found: Defects) -> Parts:
         return with_contents(read_structure(self._head, self.limits, found, self._hint), self.limits, found)
-
-    def _hint(self) -> str | None:
-        return self._charset
-
-    @lazy
-    def _charset(self) -> str | None:
-        """The charset of what nobody declared: one guess for the whole mail."""
-        return charset_hint(self._parts) or header_charset(self._head.fields)
 
     def _noting(self, name: str, read: Callable[[Defects], T]) -> T:
         return read(self._defects.setdefault(name, Defects()))

@@ -29,22 +29,26 @@ def read_security(parts: list[Part], text: str | None) -> Security | None:
     signed = encrypted = None
     for part in parts:
         if not part.within:
-            signed, encrypted = signed or _signed(part), encrypted or _encrypted(part)
+            signed, encrypted = signed or _signed(part, parts), encrypted or _encrypted(part, parts)
     if text and not (signed or encrypted) and "-----BEGIN PGP " in text and (found := _INLINE.search(text)):
         signed, encrypted = ("pgp", None) if found[1] else (None, "pgp")
     return Security(signed, encrypted) if signed or encrypted else None
 
 
-def _signed(part: Part) -> str | None:
+def _signed(part: Part, parts: list[Part]) -> str | None:
     if part.media.value == "multipart/signed":
-        return _kind(part.media.get("protocol") or (part.children[-1].media.value if part.children else ""))
+        return _kind(part.media.get("protocol") or _types_within(part, parts))
     return "smime" if part.media.value in _SMIME and "signed" in _smime_type(part) else None
 
 
-def _encrypted(part: Part) -> str | None:
+def _encrypted(part: Part, parts: list[Part]) -> str | None:
     if part.media.value == "multipart/encrypted":
-        return _kind(part.media.get("protocol") or (part.children[0].media.value if part.children else ""))
+        return _kind(part.media.get("protocol") or _types_within(part, parts))
     return "smime" if part.media.value in _SMIME and not {"signed", "certs"} & set(_smime_type(part).split("-")) else None
+
+
+def _types_within(part: Part, parts: list[Part]) -> str:
+    return " ".join(inner.media.value for inner in parts if inner.parent is part)
 
 
 def _smime_type(part: Part) -> str:

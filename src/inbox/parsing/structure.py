@@ -28,6 +28,7 @@ _NO_MEDIA = Media("", {})
 _TEXT = Media("text/plain", {})
 _MESSAGE = Media("message/rfc822", {})
 _MESSAGES = ("message/rfc822", "message/global")
+_CONTAINERS = ("multipart/", "message/")
 _ELSEWHERE = {"message/partial": "partial", "message/external-body": "external-body"}
 _ENCODED = ("base64", "quoted-printable")
 _ONCE = ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
@@ -36,26 +37,25 @@ _ONCE = ("content-type", "content-transfer-encoding", "content-disposition", "co
 class Part:
     """One entity: its header, and the octets of its body from `body` to `end` of `raw`.
 
-    `number`: its place among its siblings, from 1. `within` counts the message/rfc822 parts around it. `opening` and `closing`: offsets of the
+    `number`: its place among its siblings, from 1. `inner`: how many stand directly within it (they know it, it does not know them: no cycles). `within` counts the message/rfc822 parts around it. `opening` and `closing`: offsets of the
     first delimiter line of a multipart and of what follows its last one; -1 when there is none. `rest`: the octets of a text without the files that stood
     within it, if any did.
     """
 
     __slots__ = (
-        "__dict__", "body", "children", "closing", "container", "depth", "end", "fields", "media", "number", "opening", "parent", "raw", "rest", "within",
+        "__dict__", "body", "closing", "container", "depth", "end", "fields", "inner", "media", "number", "opening", "parent", "raw", "rest", "within",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, start: int, end: int, parent: Part | None) -> None:
         self.raw, self.body, self.end, self.parent = raw, start, end, parent
         self.fields: list[Header] = []
-        self.children: list[Part] = []
         self.rest: bytes | None = None
         self.media, self.container = _TEXT, False
-        self.depth = self.number = self.within = 0
+        self.depth = self.number = self.within = self.inner = 0
         self.opening = self.closing = -1
         if parent:
-            parent.children.append(self)
-            self.number = len(parent.children)
+            parent.inner += 1
+            self.number = parent.inner
             self.depth = parent.depth + 1
             self.within = parent.within + (parent.media.value in _MESSAGES)
 
@@ -68,12 +68,11 @@ class Part:
         return part
 
     def copy(self) -> Part:
-        """The same header before anything was found behind it; takes the place of this one."""
+        """The same header before anything was found behind it."""
         part = Part(self.raw, self.body, self.end, None)
         part.fields, part.media, part.parent = self.fields, self.media, self.parent
         part.depth, part.number, part.within = self.depth, self.number, self.within
-        if self.parent:
-            self.parent.children[-1] = part
+        part.__dict__["index"] = self.index
         return part
 
     @property
@@ -162,6 +161,8 @@ def read_head(raw: bytes, limits: Limits, defects: Defects, hint: Hint = no_hint
 
 def read_structure(head: Part, limits: Limits, defects: Defects, hint: Hint = no_hint) -> list[Part]:
     """All parts in the order of the mail, the mail itself first. Never raises. `head`, from `read_head`, stays as it is."""
+    if not head.media.value.startswith(_CONTAINERS):
+        return [head]
     parts = _read(head.copy(), [], limits, defects, hint)
     for part in parts:  # grows while it runs
         if part.media.value in _MESSAGES and not part.container and part.encoding in _ENCODED:
@@ -181,7 +182,7 @@ def _unwrap(part: Part, parts: list[Part], limits: Limits, defects: Defects, hin
 
 def _read(root: Part, before: list[Part], limits: Limits, defects: Defects, hint: Hint) -> list[Part]:
     """The parts from `root` on. Where boundaries were in vain, a second pass looks less closely; the one that finds more parts counts."""
-    if not root.media.value.startswith(("multipart/", "message/")):
+    if not root.media.value.startswith(_CONTAINERS):
         return [root]
     found, media = Defects(), root.media
     scanner = _Scanner(root, FieldReader(limits, found, hint), before)
@@ -198,8 +199,6 @@ def _read(root: Part, before: list[Part], limits: Limits, defects: Defects, hint
                 found.add("line-ends", "body", "bare CR")
             elif not any(defect.code == "boundary-guessed" for defect in found):
                 found.add("boundary-guessed", root.where, "blanks within")
-        elif root.parent:
-            root.parent.children[-1] = root
     defects += found
     return scanner.parts
 
@@ -371,7 +370,7 @@ class _Scanner:
         while self.open and self.open[-1][1] >= place:
             boundary, at = self.open.pop()
             part = self.path[at]
-            if not part.children:
+            if not part.inner:
                 self.in_vain = True
                 part.container, part.media = False, _TEXT
                 self.defects.add("boundary-not-found", part.where, boundary)

@@ -16,6 +16,9 @@ from inbox.parsing.charsets import Decoded, codec_of, decode
 
 _START = re.compile(r"=\?([^?\s*]{0,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?")
 _NO_DIGIT = re.compile(rb"[^A-Za-z0-9+/]")
+_PLAIN_WORD = re.compile(r"=\?([^?\s*]{1,60})\?([bBqQ])\?([^?\s]*+)\?=")
+_SOUND_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_MOST_PLAIN_WORDS = 100
 _FOLD = re.compile(rb"[ \t]*\r*\n[ \t]*")
 _LINE_BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
@@ -89,6 +92,9 @@ def _clean(text: str, odd: tuple[tuple[str, str], ...]) -> tuple[str, tuple[tupl
 
 
 def _decode_words(text: str, hint: Hint, odd: list[tuple[str, str]]) -> str:
+    plain = _decode_plain_words(text)
+    if plain is not None:
+        return plain
     out: list[str] = []
     run: list[_Word] = []
     done = 0
@@ -106,6 +112,23 @@ def _decode_words(text: str, hint: Hint, odd: list[tuple[str, str]]) -> str:
         out.append(_joined(text, run, hint, odd))
     out.append(text[done:])
     return "".join(out)
+
+
+def _decode_plain_words(text: str) -> str | None:
+    """One word, or a run of quoted-printable ones in one charset, which is what most senders write; None for all that takes more care."""
+    between, *pieces = _PLAIN_WORD.split(text, _MOST_PLAIN_WORDS)
+    charsets, encodings, written, gaps = pieces[::4], pieces[1::4], pieces[2::4], pieces[3:-1:4]
+    if not written or text.count("=?") != len(written) or len({*map(str.lower, charsets)}) > 1 or "".join(gaps).strip(" \t"):
+        return None
+    if len(written) > 1 and (set(encodings) - {"q", "Q"} or any("=" in word[-2:] for word in written)):
+        return None
+    if codec_of(charsets[0]) in (None, "ascii"):
+        return None
+    word = "".join(written)
+    if encodings[0] in "bB" and not _SOUND_BASE64.fullmatch(word):
+        return None
+    found = decode(binascii.a2b_base64(word) if encodings[0] in "bB" else _decode_q(word), charsets[0])
+    return None if found.code else f"{between}{found.text}{pieces[-1]}"
 
 
 def _joined(text: str, run: list[_Word], hint: Hint, odd: list[tuple[str, str]]) -> str:
