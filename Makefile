@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
-KILLS ?= 50
+FAULTS ?= --size full
+SECONDS ?= 60
+TARGETS ?=
 
-.PHONY: run test lint types docs faults fuzz bench clean
+.PHONY: run test lint types docs faults fuzz cases bench clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
@@ -24,13 +26,17 @@ types: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python docs/generate.py
 
-# Long proofs; the last results stand in docs/durability.md.
+# Long proofs; the last results stand in docs/durability.md. Short: make faults FAULTS='--size short'; one: make faults FAULTS=kill9
 faults: $(VENV)/dev
-	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/faults.sh "$(SHARED)" $(KILLS)
+	INBOX_SHARED="$(abspath $(SHARED))" $(BIN)/python benchmarks/faults $(FAULTS)
 
-# Searches for mails that do harm; with `pip install atheris` in .venv the search is guided.
-fuzz: $(VENV)/dev
-	$(BIN)/python tests/parsing/fuzz.py $(or $(SECONDS_IN_ALL),60)
+# Hostile octets against the door and the parser, each target for SECONDS; docs/testing.md.
+fuzz: $(VENV)/fuzz
+	INBOX_SHARED="$(abspath $(SHARED))" $(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGETS)
+
+# The public wire cases against the door, TLS included, on asyncio and uvloop.
+cases: $(VENV)/dev
+	$(BIN)/python benchmarks/wire_cases.py "$(SHARED)"
 
 bench: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/bench.sh "$(SHARED)"
@@ -49,5 +55,9 @@ $(VENV)/dev: $(VENV)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet -e '.[all,dev]'
 	touch $@ $(VENV)/run
 
+$(VENV)/fuzz: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

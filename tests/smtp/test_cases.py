@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import socket
 import subprocess
@@ -52,6 +53,13 @@ def test_all_wire_cases_hold(shared, start, loop, profile):
     log = (folder / "log").read_bytes()
     assert b"Traceback" not in log
     assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", log)
+
+
+def test_the_one_case_that_the_runner_leaves_out_is_played_by_starttls(shared):
+    cases = json.loads((shared / "cases" / "smtp_cases.json").read_text())
+    assert len(cases) == 60
+    assert [case["id"] for case in cases if case.get("tls")] == ["A56-starttls-inject"]
+    assert "A56" in (shared / "faults" / "starttls.py").read_text()
 
 
 def test_a_flood_of_empty_lines_costs_little_memory(shared, start):

@@ -16,6 +16,8 @@ from inbox.parsing.transfer import Transferred
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inbox.parsing.html_text import HtmlLine
+
 _TEXTS = ("text/plain", "text/html")
 _SAMPLE, _SAMPLES = 4096, 5
 AMP = "text/x-amp-html"
@@ -24,11 +26,11 @@ _RETURNS = re.compile(rb"\r+\n")
 
 
 class Texts(NamedTuple):
-    """`text` for people and rules, `html` as sent; None where there is none. `of_html`: all of `text` was made of it."""
+    """`text` for people and rules, `html` as sent; None where there is none. `lines`: those of `text` when all of it was made of one HTML."""
 
     text: str | None
     html: str | None
-    of_html: bool = False
+    lines: tuple[HtmlLine, ...] = ()
 
 
 def is_body(part: Part) -> bool:
@@ -48,16 +50,18 @@ def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:
     """Plain leaves in order; HTML leaves are turned into text where no plain one says the same (RFC 2046 section 5.1.4)."""
     leaves = [(part, decode_text_part(part, limits, defects)) for part in parts if part.media.value in _TEXTS and is_body(part)]
     said = {alternative(part) for part, text in leaves if part.media.value == "text/plain" and text.strip()} - {None}
-    texts = []
+    texts: list[str] = []
+    lines: tuple[HtmlLine, ...] = ()
     for part, text in leaves:
         if part.media.value == "text/plain":
             texts.append(text)
         elif alternative(part) not in said:
-            texts.append(_of_html(text, part, defects))
+            lines = tuple(_lines(text, part, defects))
+            texts.append("\n".join(map(str, lines)))
     htmls = [text for part, text in leaves if part.media.value == "text/html"]
     whole = [text for text in texts if text.strip()] or texts[:1]
-    of_html = bool(htmls) and not any(part.media.value == "text/plain" and text.strip() for part, text in leaves)
-    return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None, of_html)
+    of_html = len(htmls) == 1 and not any(part.media.value == "text/plain" and text.strip() for part, text in leaves)
+    return Texts("\n".join(_ended(whole)) if whole else None, "\n".join(htmls) if htmls else None, lines if of_html else ())
 
 
 def decode_text_part(part: Part, limits: Limits, defects: Defects) -> str:
@@ -92,13 +96,13 @@ def _octets(part: Part, limits: Limits, defects: Defects) -> tuple[bytes, bool]:
     return sent.octets[: limits.text], True
 
 
-def _of_html(text: str, part: Part, defects: Defects) -> str:
+def _lines(text: str, part: Part, defects: Defects) -> list[HtmlLine]:
     from inbox.parsing.html_text import render  # noqa: PLC0415 (most mail has a plain text)
 
     rendered = render(text)
     if rendered.hidden:
         defects.add("hidden-text", part.where, rendered.hidden)
-    return str(rendered)
+    return rendered.lines
 
 
 def alternative(part: Part) -> Part | None:

@@ -27,6 +27,9 @@ _KINDS = {
 _NAMES = re.compile(
     rf"(?<![-])(?:x_|ydp[0-9a-f]{{4,12}})?(?<![A-Za-z-])({'|'.join(sorted(_KINDS, key=len, reverse=True))})(?![\w-])|(type\s*=\s*[\"']?cite\b)"
 )
+_HINTS = tuple(dict.fromkeys(["cite", *("uote" if "uote" in name else name for name, kind in _KINDS.items() if kind != "signature")]))
+"""Without one of these no name of a quotation is there."""
+
 _BORDER = re.compile(
     r"border(?:-top)?\s*:\s*(?:none\s*;\s*border-top\s*:\s*)?solid\s+#?\w+\s+1\.?0?p[tx]|border-top-(?:width|color)\s*:", re.IGNORECASE
 )
@@ -38,8 +41,8 @@ _GONE = re.compile(
 _NO_SIZE = re.compile(r"(?:max-)?(?:height|width)\s*:\s*0(?:\.0+)?(?:px|pt|em|%)?\s*(?:[;\"'!]|$)", re.IGNORECASE)
 _CLIPPED = re.compile(r"overflow\s*:\s*hidden", re.IGNORECASE)
 _FONT_SIZE = re.compile(r"font-size\s*:\s*(\d{0,6}\.?\d{0,6})\s*(px|pt)?", re.IGNORECASE)
-_COLOR = re.compile(r"(?<![-\w])color\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|[a-z]+|rgba?\([^)]{1,40}\))", re.IGNORECASE)
-_BACKGROUND = re.compile(r"(?:background(?:-color)?|bgcolor)\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|[a-z]+|rgba?\([^)]{1,40}\))", re.IGNORECASE)
+_COLOR = re.compile(r"(?<![-\w])color\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|rgba?\([^)]{1,40}\)|[a-z]+)", re.IGNORECASE)
+_BACKGROUND = re.compile(r"(?:background(?:-color)?|bgcolor)\s*[:=]\s*[\"']?(#[0-9a-f]{3,8}|rgba?\([^)]{1,40}\)|[a-z]+)", re.IGNORECASE)
 _WHITE = frozenset({"#fff", "#ffffff", "white", "#ffffffff", "rgb(255,255,255)", "rgba(255,255,255,1)", "#fefefe"})
 _NO_COLOR = frozenset({"transparent", "none", "inherit", "initial", "unset"})
 
@@ -61,6 +64,8 @@ def mark(name: str, attributes: str) -> str:
 
 def shows_quotation(html: str) -> bool:
     """A quick look: whether some element may be a mail that is quoted."""
+    if not any(hint in html for hint in _HINTS):
+        return False
     return any(found[2] or _KINDS[found[1]] != "signature" for found in _NAMES.finditer(html))
 
 

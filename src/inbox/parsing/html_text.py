@@ -14,8 +14,9 @@ from typing import NamedTuple
 from inbox.parsing.html_marks import font_shown, has_ground, is_gone, mark
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
+_OPEN = re.compile(r"<(?=[a-zA-Z/!?])")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
-_MANY_LINES = re.compile(r"\n{3,}")
+_TELLS = re.compile(r"style|class|id|hidden|data-|color|type|name|background", re.IGNORECASE)
 _PADDING = re.compile(r"(?:[\u00ad\u034f\u061c\u180e\u200b-\u200d\u2060\ufeff][\s\u00a0\u2007-\u200a\u202f]*){3,}")
 _UNSEEN_SIGNS = dict.fromkeys([0x200B, 0x2060, 0xFEFF, 0x34F])
 _UNSEEN = frozenset({"script", "style", "title", "head", "template", "noframes", "object", "select", "svg", "math", "iframe", "textarea"})
@@ -58,7 +59,7 @@ class HtmlLine(NamedTuple):
     sign: str = ""
 
     def __str__(self) -> str:
-        return ("> " * min(self.level, 10) + self.text).rstrip()
+        return ("> " * min(self.level, 10) + self.text).rstrip() if self.level else self.text
 
 
 class Rendered(NamedTuple):
@@ -71,6 +72,9 @@ class Rendered(NamedTuple):
         return "\n".join(map(str, self.lines))
 
 
+_BREAKS = frozenset(["br", "td", "th", *_PARAGRAPHS, *_LINES])
+
+
 def html_to_text(html: str) -> str:
     """Text with LF line ends, trimmed, at most one empty line in a row."""
     return str(render(html))
@@ -80,9 +84,10 @@ def render(html: str) -> Rendered:
     """The lines that a reader sees."""
     writer = _Writer()
     at = 0
-    while (open_at := html.find("<", at)) >= 0:
-        writer.text(html[at:open_at])
-        at = _markup(html, open_at, writer)
+    while found := _OPEN.search(html, at):
+        if at < found.start():
+            writer.text(html[at : found.start()])
+        at = _markup(html, found.start(), writer)
     writer.text(html[at:])
     return writer.result()
 
@@ -93,9 +98,6 @@ def _markup(html: str, at: int, writer: _Writer) -> int:
         comment = html.startswith("<!--", at)
         end = html.find("-->" if comment else ">", at + 2)
         return len(html) if end < 0 else end + (3 if comment else 1)
-    if not html[at + 1 : at + 2].isalpha() and not html.startswith("</", at):
-        writer.text("<")
-        return at + 1
     found = _TAG.match(html, at)
     if not found:
         end = html.find(">", at) if html.startswith("</", at) else -1
@@ -159,7 +161,7 @@ class _Writer:
 
     def tag(self, name: str, attributes: str, *, closing: bool) -> None:
         scope = self.scopes[-1]
-        if scope.hidden in ("", "font"):
+        if name in _BREAKS and scope.hidden in ("", "font"):
             self.shown(name, closing=closing)
         if closing:
             if name == scope.name:
@@ -167,7 +169,7 @@ class _Writer:
         elif name in _VOID:
             self.hint = "hint:hr" if name == "hr" else self.hint
             self.cut_here(mark(name, attributes) if attributes else "")
-        elif (attributes or name in _UNSEEN) and scope.hidden in ("", "font") and (new := self.scope(name, attributes)):
+        elif (_TELLS.search(attributes) or name in _UNSEEN) and scope.hidden in ("", "font") and (new := self.scope(name, attributes)):
             if new.sign != scope.sign:
                 self.end_line()
             self.scopes.append(new)

@@ -257,7 +257,7 @@ LANGUAGES = {
     ),
     "hr": Words(
         "Dana|Dne|Dne|Dana",
-        "je napisao(?:/la)?|je napisala|napisao(?:/la)?|napisala|je napisal(?:/a|a)?|piše",
+        "je napisao(?:/la)?|je napisala|napisao je|napisala je|napisao(?:/la)?|napisala|je napisal(?:/a|a)?|piše",
         "izvorna poruka|originalna poruka|izvirno sporočilo|prvotna poruka",
         "proslijeđena poruka|prosleđena poruka|posredovano sporočilo",
         "od|šalje|pošiljatelj",
@@ -269,7 +269,7 @@ LANGUAGES = {
     ),
     "lt": Words("", "rašė|parašė", "originalus laiškas", "persiųstas laiškas", "nuo", "išsiųsta|data", "kam", "tema", "išsiųsta iš ", "pagarbiai|ačiū"),
     "lv": Words("", "rakstīja", "sākotnējā ziņa", "pārsūtīta ziņa", "no", "nosūtīts|datums", "kam", "tēma", "nosūtīts no ", "ar cieņu|paldies"),
-    "et": Words("", "kirjutas", "algne sõnum|algsõnum", "edastatud sõnum", "saatja", "saadetud|kuupäev", "kellele|adressaat|koopia", "teema", "saadetud minu ", "lugupidamisega|tänan|parimate soovidega|tervitades"),
+    "et": Words("Kuupäev", "kirjutas", "algne sõnum|algsõnum", "edastatud sõnum", "saatja", "saadetud|kuupäev", "kellele|adressaat|koopia", "teema", "saadetud minu ", "lugupidamisega|tänan|parimate soovidega|tervitades"),
     "ru": Words(
         "В",
         "написал(?:\\(а\\)|/а|а|\\(-а\\)|и)?|пишет|писал(?:\\(а\\)|а)?|сообщил(?:а)?",

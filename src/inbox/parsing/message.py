@@ -148,6 +148,12 @@ class Message:
         """The HTML as sent: not cleaned."""
         return self._texts.html
 
+    def clean_html(self, *, images: bool = False) -> str | None:
+        """The HTML to be shown: no programs, forms or frames, and no pictures from the web unless `images`; None when there is none."""
+        from inbox.parsing.sanitise import clean_html  # noqa: PLC0415 (only who shows mail needs it)
+
+        return clean_html(self.html, images=images) if self.html is not None else None
+
     @property
     def preamble(self) -> str | None:
         """What stands before the first part of a multipart: words for readers without MIME, if anything."""
@@ -202,12 +208,22 @@ class Message:
     @lazy
     def bounce(self) -> Bounce | None:
         """The delivery report it is, or None (RFC 3464)."""
-        return read_bounce(self._parts)
+        return read_bounce(self)
 
     @lazy
     def complaint(self) -> Complaint | None:
         """The complaint it is, or None (RFC 5965)."""
-        return read_complaint(self._parts)
+        return read_complaint(self)
+
+    @property
+    def media(self) -> str:
+        """The Content-Type of the whole mail, lower case, without parameters."""
+        return self._head.media.value
+
+    @property
+    def parts(self) -> Parts:
+        """Every part, the mail itself first (not part of the contract with plugins)."""
+        return self._parts
 
     @property
     def report_type(self) -> str | None:

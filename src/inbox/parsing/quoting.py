@@ -19,12 +19,16 @@ from inbox.parsing.reply import KINDS, Kind, ReplyPart, ReplyText
 from inbox.parsing.signatures import signature_start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inbox.parsing.bodies import Texts
     from inbox.parsing.html_text import HtmlLine
     from inbox.parsing.limits import Limits
 
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
 _LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
+_HOT = re.compile(r"[\d@:>]|--|__|-\s*$")
+_INTRODUCES_LINES = 8  # more than any introduction takes
 _MARK = re.compile(r"\s{0,20}>")
 _NOT_MARK = re.compile(r"[\s>]{0,20}>{2,}[^<]*<{2,}\s*$")
 _FORWARD = re.compile(
@@ -53,8 +57,8 @@ def read_reply(texts: Texts, limits: Limits, subject: str | None) -> ReplyText:
     """The parts of the text of a mail. Its HTML is asked when the text was made of it, or when only its markup shows a quotation."""
     if texts.text is None:
         return ReplyText(None)
-    if texts.of_html and texts.html:
-        return split_html(render(texts.html).lines, limits, subject)
+    if texts.lines:
+        return split_html(texts.lines, limits, subject)
     found = split_reply(texts.text, limits, subject)
     if found.quoted or not texts.html or not shows_quotation(texts.html):
         return found
@@ -75,7 +79,7 @@ def split_reply(text: str, limits: Limits, subject: str | None = None) -> ReplyT
     return _split(_Body(shown, clean, marked, []), every[end:], forward=bool(subject and _FORWARD.match(subject[:100])))
 
 
-def split_html(lines: list[HtmlLine], limits: Limits, subject: str | None = None) -> ReplyText:
+def split_html(lines: Sequence[HtmlLine], limits: Limits, subject: str | None = None) -> ReplyText:
     """As `split_reply`, of the lines of an HTML text and what its markup says of them."""
     used: list[HtmlLine] = []
     size = 0
@@ -126,13 +130,18 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
     pieces: list[_Piece] = []
     at = begun = 0
     end = len(body.plain)
+    cold = _cold(body)
     while at < end:
+        if cold[at]:
+            at += 1
+            continue
         stop, sign, shared = _quotation(body, at, forward=forward)
         if stop == at:
             at += 1
             continue
         if shared:
             _break_line(body, at, shared)
+            cold.insert(at, False)
             at, stop, end = at + 1, stop + 1, end + 1
         if begun < at:
             pieces.append(_Piece("text", begun, at))
@@ -146,6 +155,19 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
     return pieces
 
 
+def _cold(body: _Body) -> list[bool]:
+    """Which lines cannot begin a quotation, by a quick look: every introduction has a date, an address, a colon or a rule in its first lines."""
+    cold = [False] * len(body.plain)
+    near = 0
+    for n in range(len(cold) - 1, -1, -1):
+        line = body.plain[n]
+        near = _INTRODUCES_LINES if _HOT.search(line) else near - 1
+        if near <= 0 and not body.marked[n] and not (body.signs and body.signs[n]):
+            line = line[:LOOK]
+            cold[n] = not (quotation.is_forwarded(line) or quotation.answer_above(line))
+    return cold
+
+
 def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:
     """Where the quotation that begins at `at` ends, its sign, and how much of the first line is text before it. Ends at `at`: there is none."""
     end = len(body.plain)
@@ -155,7 +177,7 @@ def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:
     kind, _, name = body.signs[at].partition(":") if body.signs else ("", "", "")
     if kind == "cut":
         return end, "forwarded" if forward else name, 0
-    if kind == "quote":
+    if kind == "quote" and not _is_answer(body, at):
         stop = _marked_up(body, at)
         return (stop, "forwarded", 0) if _forwarded(body, at, stop, forward=forward) else (stop, name, 0)
     if body.marked[at] == 2:
@@ -168,6 +190,16 @@ def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:
     if stop == below:
         return end, "forwarded" if forward and found.sign in ("header", "original") else found.sign, found.shared
     return stop, found.sign, found.shared
+
+
+def _is_answer(body: _Body, at: int) -> bool:
+    """Whether the line stands in Gmail's element for quotations, between or below what is quoted there."""
+    if body.marked[at] or not body.signs[at].startswith("quote:gmail_quote"):
+        return False
+    before = at - 1
+    while before >= 0 and not body.plain[before].strip():
+        before -= 1
+    return before >= 0 and body.signs[before] == body.signs[at]
 
 
 def _marked_up(body: _Body, at: int) -> int:
@@ -244,9 +276,17 @@ def _signed(body: _Body, pieces: list[_Piece]) -> list[_Piece]:
 def _signature(body: _Body, piece: _Piece) -> tuple[int, str]:
     for n in range(piece.start, piece.stop) if body.signs else ():
         if body.signs[n].startswith("signature:") and not _text_after(body, n, piece.stop):
-            return n, body.signs[n].partition(":")[2]
+            return _with_delimiter(body, piece.start, n), body.signs[n].partition(":")[2]
     start, sign = signature_start(body.plain[piece.start : piece.stop])
     return piece.start + start, sign
+
+
+def _with_delimiter(body: _Body, start: int, at: int) -> int:
+    """Where the signature that the markup shows begins, with a delimiter above it."""
+    above = at - 1
+    while above > start and not body.plain[above].strip():
+        above -= 1
+    return above if above >= start and body.plain[above].strip() == "--" else at
 
 
 def _text_after(body: _Body, at: int, stop: int) -> bool:

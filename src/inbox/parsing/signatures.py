@@ -109,7 +109,8 @@ def _closing(lines: list[str], end: int) -> int:
             continue
         if len(line) > 100 or line.rstrip().endswith("?") or _POSTSCRIPT.match(line) or filled > 9:
             return end
-        if (found := _CLOSING.match(line)) and (filled or found["name"]):
+        found = _CLOSING.match(line)
+        if found and (filled if found["name"] is None else not found["name"].strip(" ,-/")[:1].islower()):
             return at
         filled += 1
     return end
