@@ -36,7 +36,7 @@ class Transaction(Login):
         self._extended = self._utf8 = False
         self._accepted: list[str] = []
         self._body: Body | None = None
-        self._reading = False
+        self._reading: Body | None = None
         self._read_since = self._session_left = 0.0
         self._read_before = self._small_talk = self._put_off = 0
 
@@ -48,8 +48,8 @@ class Transaction(Login):
     def check_time(self, now: float) -> None:
         """As Wire, and a mail has to come at the lowest rate at least."""
         limits = self.server.limits
-        if self._reading and self._body is not None:
-            came = self._body.received - self._read_before
+        if self._reading is not None:
+            came = self._reading.received - self._read_before
             if came < limits.data_rate * (now - self._read_since - limits.idle):
                 self.interrupt(replies.TOO_SLOW, "slow")
         super().check_time(now)
@@ -159,19 +159,19 @@ class Transaction(Login):
         _LOG.exception("a mail could not be read", extra={"ip": self.ip})
         return HangUp(INTERNAL, "internal")
 
-    def _begin_reading(self, before: int) -> None:
-        """What comes now is watched, and its time does not count for the session. `before`: octets of the mail that came already."""
-        self._read_since, self._read_before, self._reading = self.loop.time(), before, True
+    def _begin_reading(self, body: Body) -> None:
+        """What comes now is watched, and its time does not count for the session."""
+        self._read_since, self._read_before, self._reading = self.loop.time(), body.received, body
         self._session_left = self._ends - self._read_since
         self._ends = self._read_since + self.server.limits.data
 
     def _end_reading(self) -> None:
-        self._reading = False
+        self._reading = None
         self._ends = self.loop.time() + self._session_left
 
     async def _receive(self, body: Body) -> None:
         """Read a mail to its final dot."""
-        self._begin_reading(0)
+        self._begin_reading(body)
         rest = body.feed(self._take(_BITE))
         while rest is None:
             await self._come(body)
@@ -184,7 +184,7 @@ class Transaction(Login):
 
     async def _receive_chunk(self, body: Body, size: int, *, last: bool) -> None:
         """Read so many octets."""
-        self._begin_reading(body.received)
+        self._begin_reading(body)
         while size:
             chunk = self._take(min(size, _BITE))
             size -= len(chunk)
