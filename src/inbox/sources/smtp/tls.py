@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from inbox.config import Tls
 
 _LOG = logging.getLogger("inbox.smtp")
-_CERTIFICATE, _KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
+_CERTIFICATE, _KEY, _CLIENTS = "tls.certificate (--certificate)", "tls.key (--key)", "tls.clients"
+_CERTIFICATES, _KEYS = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
 _LOCKED = (b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED")
 _DER = b"\x30\x82"
 _MAKE = "`inbox certificate` makes a pair"
@@ -41,24 +42,26 @@ def load_context(tls: Tls) -> ssl.SSLContext | None:
     """The server's side of TLS, or None when no certificate is set. ConfigError says which file is wrong, and what would be right."""
     if tls.certificate is None and tls.key is None:
         if tls.clients is not None:
-            raise ConfigError(f"tls.clients is set, but no tls.certificate: without TLS nobody can show a certificate; {_MAKE}")
+            raise ConfigError(f"{_CLIENTS} is set, but no {_CERTIFICATE}: without TLS nobody can show a certificate; {_MAKE}")
         return None
     if tls.certificate is None:
-        raise ConfigError("tls.key is set, but no tls.certificate; set both")
+        raise ConfigError(f"{_KEY} is set, but no {_CERTIFICATE}; set both")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     _load_pair(context, tls.certificate, tls.key or tls.certificate)
     if problem := validity(context, tls.certificate)[1]:
-        _LOG.error("the certificate is not valid now", extra={"problem": f"tls.certificate {tls.certificate} {problem}"})
+        _LOG.error("the certificate is not valid now", extra={"problem": f"{_CERTIFICATE} {tls.certificate} {problem}"})
     if tls.clients is not None:
         _ask_for_certificates(context, tls.clients, required=tls.clients_required)
     return context
 
 
 def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    _look(certificate, "tls.certificate", _CERTIFICATE, "certificate")
-    _look(key, "tls.key", _KEY, "private key")
+    _look(certificate, _CERTIFICATE, _CERTIFICATES, "certificate")
+    if key == certificate and _KEYS not in key.read_bytes():
+        raise ConfigError(f"{_CERTIFICATE} {certificate} holds no private key; set {_KEY} too")
+    _look(key, _KEY, _KEYS, "private key")
     try:
         context.load_cert_chain(certificate, key, password=lambda: _locked(key))
     except ssl.SSLError as error:
@@ -70,7 +73,7 @@ def _look(path: Path, setting: str, begins: bytes, what: str) -> None:
     try:
         octets = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{setting} {path} cannot be read: {error.strerror}; {_MAKE}") from None
+        raise ConfigError(f"{setting} {path} cannot be read: {error.strerror}; write the path of a PEM file ({_MAKE})") from None
     if any(mark in octets for mark in _LOCKED):
         _locked(path)
     if begins not in octets:
@@ -81,24 +84,24 @@ def _look(path: Path, setting: str, begins: bytes, what: str) -> None:
 
 
 def _locked(key: Path) -> NoReturn:
-    raise ConfigError(f"tls.key {key} is locked with a password; unlock it: openssl pkey -in {key} -out FILE, mode 0600")
+    raise ConfigError(f"{_KEY} {key} is locked with a password; unlock it: openssl pkey -in {key} -out FILE, mode 0600")
 
 
 def _mismatch(certificate: Path, key: Path, reason: str) -> str:
     if reason == "KEY_VALUES_MISMATCH":
-        return f"tls.key {key} does not belong to tls.certificate {certificate}; give the pair that was issued together"
+        return f"{_KEY} {key} does not belong to {_CERTIFICATE} {certificate}; give the pair that was issued together"
     if reason in _WEAK:
-        return f"tls.certificate {certificate} is too weak ({reason}); take P-256, or RSA with 2048 bits and SHA-256; {_MAKE}"
-    return f"tls.certificate {certificate} and tls.key {key} are no PEM pair: {reason}; {_MAKE}"
+        return f"{_CERTIFICATE} {certificate} is too weak ({reason}); take P-256, or RSA with 2048 bits and SHA-256; {_MAKE}"
+    return f"{_CERTIFICATE} {certificate} and {_KEY} {key} are no PEM pair: {reason}; {_MAKE}"
 
 
 def _ask_for_certificates(context: ssl.SSLContext, authorities: Path, *, required: bool) -> None:
-    _look(authorities, "tls.clients", _CERTIFICATE, "certificate")
+    _look(authorities, _CLIENTS, _CERTIFICATES, "certificate")
     try:
         context.load_verify_locations(authorities)
     except ssl.SSLError as error:
         raise ConfigError(
-            f"tls.clients {authorities} cannot be used: {error.reason or error}; give the certificates of authorities in PEM"
+            f"{_CLIENTS} {authorities} cannot be used: {error.reason or error}; give the certificates of authorities in PEM"
         ) from None
     context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a certificate may be named itself, not only its authority
