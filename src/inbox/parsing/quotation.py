@@ -171,6 +171,15 @@ _OVER = re.compile(
 _BORDER = re.compile(r"\b(?:line|text|message|e-?mail|linie|zeile|ligne|línea|linea|linha|riga|lijn|regel|linje\w*)\b", re.IGNORECASE)
 
 
+_OVER_HINTS = ["above", "below", "über", "oberhalb", "unterhalb", "dess", "encima", "arriba", "acima", "sopra", "boven", "oven", "ovan"]
+
+
+def may_have_answer_above(text: str) -> bool:
+    """A quick look: without one of these words `answer_above` says no to every line of the text."""
+    low = text.lower()
+    return any(hint in low for hint in _OVER_HINTS)
+
+
 def answer_above(line: str) -> bool:
     """Whether it is the line of a ticket system above which an answer is to be written: `## Please type your reply above this line ##`."""
     if len(line) > 120:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
 _LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
-_HOT = re.compile(r"[\d@:>]|--|__|-\s*$")
+_DIGIT = re.compile(r"\d")
 _INTRODUCES_LINES = 8  # more than any introduction takes
 _MARK = re.compile(r"\s{0,20}>")
 _NOT_MARK = re.compile(r"[\s>]{0,20}>{2,}[^<]*<{2,}\s*$")
@@ -158,14 +158,20 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
 def _cold(body: _Body) -> list[bool]:
     """Which lines cannot begin a quotation, by a quick look: every introduction has a date, an address, a colon or a rule in its first lines."""
     cold = [False] * len(body.plain)
+    answers = quotation.may_have_answer_above("\n".join(body.plain))
     near = 0
     for n in range(len(cold) - 1, -1, -1):
         line = body.plain[n]
-        near = _INTRODUCES_LINES if _HOT.search(line) else near - 1
+        near = _INTRODUCES_LINES if _hot(line) else near - 1
         if near <= 0 and not body.marked[n] and not (body.signs and body.signs[n]):
             line = line[:LOOK]
-            cold[n] = not (quotation.is_forwarded(line) or quotation.answer_above(line))
+            cold[n] = not (quotation.is_forwarded(line) or (answers and quotation.answer_above(line)))
     return cold
+
+
+def _hot(line: str) -> bool:
+    signs = ":" in line or "@" in line or ">" in line or "--" in line or "__" in line
+    return signs or line.rstrip()[-1:] == "-" or _DIGIT.search(line) is not None
 
 
 def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:
