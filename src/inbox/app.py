@@ -72,6 +72,7 @@ class Inbox:
         self._limits = self.settings.parsing.limits()
         self.counter = counter
         self._open: OrderedDict[str, MailFacts] = OrderedDict()
+        self._open_octets = 0
 
     # the path
 
@@ -140,6 +141,7 @@ class Inbox:
         """Read the rules file again; on a RulesError the old rules stay in force."""
         self.rules = load(self.rules.path, self.plugins, self.settings)
         self._open.clear()
+        self._open_octets = 0
 
     def every_decision(self, receipt: Receipt) -> Receipt:
         """The receipt with a decision for each rule, also for those that the index ruled out; needs the rules version of the plan."""
@@ -182,15 +184,15 @@ class Inbox:
 
     def _facts(self, mail: Mail) -> MailFacts:
         """The facts of a mail that is worked on; the last few are kept, so that judging and performing parse once."""
-        if mail.id not in self._open:
-            self._open[mail.id] = self._facts_of(mail, self.memory)
-            while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets() > _OPEN_OCTETS):
-                self._open.popitem(last=False)
-        self._open.move_to_end(mail.id)
-        return self._open[mail.id]
-
-    def _open_octets(self) -> int:
-        return sum(facts.materials.mail.size for facts in self._open.values())
+        if (known := self._open.get(mail.id)) is not None:
+            self._open.move_to_end(mail.id)
+            return known
+        self._open[mail.id] = facts = self._facts_of(mail, self.memory)
+        self._open_octets += mail.size
+        while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets > _OPEN_OCTETS):
+            _, gone = self._open.popitem(last=False)
+            self._open_octets -= gone.materials.mail.size
+        return facts
 
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
         materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)

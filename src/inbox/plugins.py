@@ -69,6 +69,11 @@ class Extension:
         return set(self.wants) <= {"envelope"}
 
     @cached_property
+    def trivial(self) -> bool:
+        """Whether it can neither hang nor take long: one of ours that reads nothing but the envelope."""
+        return self.envelope_only and self.plugin in BUILTINS
+
+    @cached_property
     def options(self) -> type[BaseModel]:
         """The options as a pydantic model: validates them and gives their JSON Schema."""
         try:

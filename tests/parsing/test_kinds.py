@@ -6,7 +6,6 @@ import pytest
 
 from inbox.model import Envelope
 from inbox.parsing import parse
-from inbox.parsing.bounce_reasons import reason_of
 from inbox.parsing.limits import DEFAULT, Limits
 from inbox.parsing.quoting import split_reply
 
@@ -40,18 +39,6 @@ SENDERS = [
     ("no-reply@s.test", "daemon-sender"),
     ("bounces+17=x@s.test", "daemon-sender"),
     ("list-bounces@s.test", "daemon-sender"),
-]
-REASONS = [
-    ("failed", "5.1.1", "550 5.1.1 user unknown", ("no-mailbox", True)),
-    ("failed", "5.0.0", "550 5.2.2 over quota", ("mailbox-full", False)),
-    ("failed", "5.0.0", "550 No such user here", ("no-mailbox", True)),
-    ("failed", "5.7.1", "554 5.7.1 message looks like spam", ("content", False)),
-    ("failed", "5.3.4", None, ("too-large", False)),
-    ("failed", "4.4.7", None, ("expired", False)),
-    ("failed", None, None, ("unknown", True)),
-    ("failed", "5.9.9", None, ("other", True)),
-    ("delayed", "4.4.1", "421 connection timed out", ("other", False)),
-    (None, None, "words", ("other", None)),
 ]
 REPLIES = [
     ("Yes\n\nOn Mon, Nov 23, 2026 at 4:02 PM A <a@b.c> wrote:\n> no", "Yes"),
@@ -93,11 +80,6 @@ def test_a_person_may_be_answered():
 
 def test_a_mail_that_asks_for_silence_is_not_answered():
     assert parse(b"From: a@s.test\r\nX-Auto-Response-Suppress: DR, AutoReply\r\n\r\n").may_reply(PERSON).reasons == ("suppressed",)
-
-
-@pytest.mark.parametrize(("action", "status", "words", "expected"), REASONS)
-def test_a_bounce_has_a_reason(action, status, words, expected):
-    assert reason_of(action, status, words) == expected
 
 
 @pytest.mark.parametrize(("text", "reply"), REPLIES)

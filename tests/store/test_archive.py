@@ -258,7 +258,7 @@ def plan_of(store, statement: str) -> list[str]:
 
 def scans(statement: str, step: str) -> bool:
     """Whether a step of a query plan walks over a table that grows with the mail, or sorts it."""
-    few = step == "SCAN m"  # the dead mails of one page
+    few = step == "SCAN m" or step.startswith("SCAN json_each")  # the dead mails of one page; the mails of one call
     small = "inbox_states" in step or "USING INDEX inbox_mails_due" in step  # five states; the mails that wait
     limited = " limit " in statement and step.startswith("SCAN")  # in the order of the key, up to the limit
     return (step.startswith("SCAN") and not (few or small or limited)) or ("ORDER BY" in step and "(select seq, id from" not in statement)

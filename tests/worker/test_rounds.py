@@ -158,14 +158,18 @@ def test_what_was_done_outside_is_written_down_once_the_store_takes_it_again(roo
 
 def test_a_batch_that_fails_is_done_one_by_one_and_only_the_culprit_gets_strikes(room, work, monkeypatch):
     ids = [room.send(str(n)) for n in range(5)]
-    original = room.store.index
+    index, settle_new = room.store.index, room.store.settle_new
 
-    def index(mail, *words):
-        if mail.id == ids[2]:
-            raise TypeError("odd words")
-        return original(mail, *words)
+    def failing(write, is_odd):
+        def call(*given):
+            if is_odd(given[0]):
+                raise TypeError("odd words")
+            return write(*given)
 
-    monkeypatch.setattr(room.store, "index", index)
+        return call
+
+    monkeypatch.setattr(room.store, "index", failing(index, lambda mail: mail.id == ids[2]))
+    monkeypatch.setattr(room.store, "settle_new", failing(settle_new, lambda found: ids[2] in [one.mail.id for one in found]))
     work()
     assert [room.receipt(id_).state for id_ in ids] == ["settled", "settled", "quarantined", "settled", "settled"]
     assert "TypeError: odd words" in room.receipt(ids[2]).outcomes[-1].detail

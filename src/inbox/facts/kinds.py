@@ -36,7 +36,7 @@ def may_reply(message: Message, envelope: Envelope) -> bool:
 
 
 def bounce(message: Message) -> bool | None:
-    """True for a report of delivery (RFC 3464), else absent."""
+    """True for a report of delivery, by its fields (RFC 3464) or its words, else absent."""
     return message.bounce is not None or None
 
 
@@ -56,9 +56,19 @@ def bounce_reason(message: Message) -> tuple[str, ...]:
 
 
 def bounce_permanent(message: Message) -> tuple[bool, ...]:
-    """Whether a report says that it is of no use to try again."""
+    """Whether the server gave up on the mail; false while it still tries."""
     recipients = message.bounce.recipients if message.bounce else ()
     return tuple(item.permanent for item in recipients if item.permanent is not None)
+
+
+def bounce_type(message: Message) -> tuple[str, ...]:
+    """What SES would say of the addresses: `Permanent` (send them no more), `Transient`, `Undetermined`."""
+    return _each(message, "type")
+
+
+def bounce_message_id(message: Message) -> str | None:
+    """Message-ID of the mail that came back."""
+    return message.bounce.original_message_id if message.bounce else None
 
 
 def _each(message: Message, part: str) -> tuple[str, ...]:
@@ -82,5 +92,7 @@ FACTS: Mapping[str, Callable[..., object]] = {
     "bounce.status": bounce_status,
     "bounce.reason": bounce_reason,
     "bounce.permanent": bounce_permanent,
+    "bounce.type": bounce_type,
+    "bounce.message_id": bounce_message_id,
     "complaint": complaint,
 }

@@ -129,7 +129,13 @@ class Message:
     @property
     def thread(self) -> str | None:
         """What the mails of one conversation share, as far as one mail alone can tell: the identifier of the first one, if it is named."""
-        return self.references[0] if self.references else self.conversation.key
+        for ids in (self.references, self.in_reply_to):
+            if ids:
+                return ids[0]
+        subject = self.subject or ""
+        if self.message_id and ":" not in subject and subject.isascii() and not self.header("thread-index"):
+            return self.message_id  # without a colon it is no answer that names nothing
+        return self.conversation.key
 
     @lazy
     def conversation(self) -> Conversation:
@@ -208,12 +214,22 @@ class Message:
     @lazy
     def bounce(self) -> Bounce | None:
         """The delivery report it is, or None (RFC 3464)."""
-        return read_bounce(self._parts)
+        return read_bounce(self)
 
     @lazy
     def complaint(self) -> Complaint | None:
         """The complaint it is, or None (RFC 5965)."""
-        return read_complaint(self._parts)
+        return read_complaint(self)
+
+    @property
+    def media(self) -> str:
+        """The Content-Type of the whole mail, lower case, without parameters."""
+        return self._head.media.value
+
+    @property
+    def parts(self) -> Parts:
+        """Every part, the mail itself first (not part of the contract with plugins)."""
+        return self._parts
 
     @property
     def report_type(self) -> str | None:

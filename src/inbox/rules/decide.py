@@ -146,7 +146,7 @@ class _Making:
             alike: dict[str, _Wish] = {}
             for person in people:
                 options = step.options if step.fixed else placeholders.render(step.options, self._looker(person, values[person]))
-                key = json.dumps([None if step.fixed else options, values[person]], sort_keys=True)
+                key = json.dumps([None if step.fixed else options, values[person]], sort_keys=True) if len(people) > 1 else ""
                 alike.setdefault(key, _Wish(rule, step, options, values[person])).people.append(person)
             self.wishes += alike.values()
 

@@ -4,8 +4,9 @@ from inbox.store.archive import Stats
 from inbox.store.connections import DATABASE
 from inbox.store.keeper import Keeper
 from inbox.store.operations import DeadStep, Event
+from inbox.store.settling import Settlement
 from inbox.store.sqlite import SqliteStore, open_store
 from inbox.store.values import Summary
 from inbox.store.work import Claim
 
-__all__ = ["DATABASE", "Claim", "DeadStep", "Event", "Keeper", "SqliteStore", "Stats", "Summary", "open_store"]
+__all__ = ["DATABASE", "Claim", "DeadStep", "Event", "Keeper", "Settlement", "SqliteStore", "Stats", "Summary", "open_store"]

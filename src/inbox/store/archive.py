@@ -16,6 +16,7 @@ from inbox.store.values import MAIL_COLUMNS, SUMMARY_COLUMNS, Summary, mail_of, 
 _PAGE = 1000
 _WORDS = 64
 _TEXT = 100_000
+INDEX = "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)"
 STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
@@ -118,10 +119,7 @@ class Archive(Base):
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
             db.execute("update inbox_mails set subject = ? where seq = ?", (text(subject), seq))
-            db.execute(
-                "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)",
-                (seq, text(subject), text(addresses), text((body or "")[:_TEXT])),
-            )
+            db.execute(INDEX, words_of(seq, subject, addresses, body))
 
     def search(self, words: str, limit: int = 50) -> list[Summary]:
         """Mails whose subject, addresses or text hold all words (literal text, any case), newest first."""
@@ -145,6 +143,11 @@ class Archive(Base):
         counts = {row["state"]: row["mails"] for row in rows}
         ages = {state: max(0.0, (now - moment(at)).total_seconds()) for state, at in oldest.items()}
         return Stats({state: counts.get(state, 0) for state in STATES}, ages, sum(row["octets"] for row in rows), pages * size)
+
+
+def words_of(seq: int, subject: str | None, addresses: str, body: str | None) -> tuple[int, str | None, str | None, str | None]:
+    """The values of `INDEX`."""
+    return seq, text(subject), text(addresses), text((body or "")[:_TEXT])
 
 
 def _oldest(db: sqlite3.Connection, state: str) -> int | None:

@@ -37,10 +37,7 @@ class Base:
         db.executemany(
             "insert into inbox_steps(seq, n, rule, handler) values (?, ?, ?, ?)", [(seq, s.n, s.rule, s.handler) for s in plan.steps]
         )
-        tags = {("rule", decision.rule) for decision in plan.decisions if decision.matched} | {("label", label) for label in plan.labels}
-        db.executemany(
-            "insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", [(kind, text(name), seq) for kind, name in tags]
-        )
+        db.executemany("insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", tags(seq, plan))
         db.execute("update inbox_mails set state = 'waiting', due_at = 0 where seq = ? and state = 'kept'", (seq,))
         return True
 
@@ -57,6 +54,12 @@ class Base:
             "insert into inbox_events(at, kind, mail, who, detail) values (?, ?, ?, ?, ?)",
             (micros(datetime.now(UTC)), kind, mail_id, text(who), text(detail)),
         )
+
+
+def tags(seq: int, plan: Plan) -> list[tuple[str, str | None, int]]:
+    """What a mail is listed by: the rules that matched, and its labels."""
+    rules = {decision.rule for decision in plan.decisions if decision.matched}
+    return [*(("rule", text(name), seq) for name in rules), *(("label", text(name), seq) for name in set(plan.labels))]
 
 
 def operator() -> str:

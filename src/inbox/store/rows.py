@@ -6,7 +6,7 @@ A row carries `mail_id` and `step`, unique together, and is written in the trans
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -23,39 +23,51 @@ _SQLITE_INTEGER = range(-(1 << 63), 1 << 63)
 
 def write_row(db: sqlite3.Connection, row: Row, mail_id: str, step: int) -> None:
     """Write one row. Failed, with the remedy, when the table or its columns cannot be; sqlite3.Error when the disk cannot."""
-    _check(row)
-    record = {"mail_id": mail_id, "step": step, **{name: _column(value) for name, value in row.values.items()}}
-    db.execute("savepoint one_row")
+    write_rows(db, [(row, mail_id, step)])
+
+
+def write_rows(db: sqlite3.Connection, rows: Iterable[tuple[Row, str, int]]) -> None:
+    """Write rows, each with the id of its mail and the number of its step: all of them, or none when one of them raises Failed."""
+    alike: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+    db.execute("savepoint the_rows")
     try:
-        _insert(db, row.table, record)
+        for row, mail_id, step in rows:
+            shape = (row.table, tuple(row.values))
+            if shape not in alike:
+                _check(row)
+            alike.setdefault(shape, []).append((mail_id, step, *map(_column, row.values.values())))
+        for (table, columns), records in alike.items():
+            _write_alike(db, table, (*KEY, *columns), records)
+    except Failed:
+        db.execute("rollback to the_rows")
+        db.execute("release the_rows")
+        raise
+    db.execute("release the_rows")
+
+
+def _write_alike(db: sqlite3.Connection, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows of one table and the same columns."""
+    try:
+        _insert(db, table, columns, records)
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, OverflowError) as error:
-        _undo(db)
-        raise Failed(f"table {row.table!r} does not take the row: {error}; change the table or the values of the rule") from error
+        raise Failed(f"table {table!r} does not take the row: {error}; change the table or the values of the rule") from error
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_ERROR:
             raise  # the disk, not the row
-        _undo(db)
-        raise Failed(f"table {row.table!r} cannot be written: {error}; choose another name or fewer columns") from error
-    db.execute("release one_row")
+        raise Failed(f"table {table!r} cannot be written: {error}; choose another name or fewer columns") from error
 
 
-def _undo(db: sqlite3.Connection) -> None:
-    db.execute("rollback to one_row")
-    db.execute("release one_row")
-
-
-def _insert(db: sqlite3.Connection, table: str, record: Mapping[str, Any]) -> None:
+def _insert(db: sqlite3.Connection, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]) -> None:
     """Insert as the table stands; only when it or a column is missing, make it and insert again."""
-    columns = ", ".join(_quoted(name) for name in record)
-    marks = ", ".join("?" * len(record))
-    sql = f"insert into {_quoted(table)}({columns}) values ({marks})"  # noqa: S608  names are checked and quoted
+    names, marks = ", ".join(map(_quoted, columns)), ", ".join("?" * len(columns))
+    sql = f"insert into {_quoted(table)}({names}) values ({marks})"  # noqa: S608  names are checked and quoted
     try:
-        db.execute(sql, tuple(record.values()))
+        db.executemany(sql, records)
     except sqlite3.OperationalError as error:
         if "no such table" not in str(error) and "no column named" not in str(error):
             raise
-        _make_room(db, table, record)
-        db.execute(sql, tuple(record.values()))
+        _make_room(db, table, dict(zip(columns, records[0], strict=True)))
+        db.executemany(sql, records)
 
 
 def _make_room(db: sqlite3.Connection, name: str, record: Mapping[str, Any]) -> None:

@@ -18,13 +18,14 @@ from inbox.store.memory import Records
 from inbox.store.operations import Operations
 from inbox.store.ownership import Role, check_not_lost, prepare_folder
 from inbox.store.schema import bring_up_to_date
+from inbox.store.settling import Settling
 from inbox.store.work import Work, hand_lease
 
 _QUICK, _THOROUGH = 64 << 20, 1 << 30
 """Octets of a database up to which it is checked at every start, and after an unclean end; a larger one, its small tables only."""
 
 
-class SqliteStore(Arrivals, Work, Archive, Operations, Records):
+class SqliteStore(Arrivals, Work, Settling, Archive, Operations, Records):
     """Everything that is kept, in one folder. One object serves all threads of a process; several processes may have the folder open."""
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:

@@ -22,9 +22,11 @@ from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
 from inbox.perform import ENDED, mail_state, ready
 from inbox.store.base import Base
 from inbox.store.rows import write_row
-from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of
+from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of, to_json
 
 _FREE = "inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is null"  # the planner would take the index on state
+_CLAIMED = f"""select {MAIL_COLUMNS}, strikes, (select plan from inbox_plans where inbox_plans.seq = inbox_mails.seq) as plan
+    from inbox_mails where seq in (select value from json_each(?))"""  # noqa: S608  constant
 _FAR = timedelta(hours=25)
 """No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
 
@@ -64,15 +66,17 @@ class Work(Base):
             chosen = _due(db, limit, now)
             db.executemany("update inbox_mails set lease = ? where seq = ?", [(worker, seq) for seq in chosen])
         with self._connections.snapshot() as db:
-            return [self._claim(db, seq, now) for seq in chosen]
+            rows = {row["seq"]: row for row in db.execute(_CLAIMED, (to_json(chosen),))}
+            return [self._claim(db, rows[seq], now) for seq in chosen]
 
-    def _claim(self, db: sqlite3.Connection, seq: int, now: datetime) -> Claim:
-        row = db.execute(f"select {MAIL_COLUMNS}, strikes from inbox_mails where seq = ?", (seq,)).fetchone()  # noqa: S608  constant
-        plan = _plan(db, seq)
-        steps = _steps(db, seq) if plan else []
+    def _claim(self, db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> Claim:
+        mail = mail_of(row, self._blobs.path)
+        if row["plan"] is None:
+            return Claim(mail, None, {}, {}, strikes=row["strikes"])
+        steps = _steps(db, row["seq"])
         return Claim(
-            mail_of(row, self._blobs.path),
-            plan,
+            mail,
+            plan_of(row["plan"]),
             {step["n"]: step["state"] for step in steps if step["state"]},
             {step["n"]: step["attempts"] for step in steps},
             frozenset(s["n"] for s in steps if s["state"] == "deferred" and s["due_at"] > micros(now)),
@@ -121,7 +125,7 @@ class Work(Base):
             steps = _steps(db, seq)
             states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
             state = mail_state(plan, states)
-            due = _next_step(plan, states, {step["n"]: step["due_at"] for step in steps})
+            due = next_step(plan, states, {step["n"]: step["due_at"] for step in steps})
             # a quarantined or dropped mail is the operator's: work that was under way when it was held does not free it
             db.execute(
                 "update inbox_mails set state = case when state in ('kept', 'waiting') then ? else state end, due_at = ?, lease = null where seq = ?",
@@ -272,7 +276,7 @@ def _move_step(db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datet
     )
 
 
-def _next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
+def next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
     """When the earliest step that may run is due. 0: at once, since one was not tried yet or is to be skipped; or nothing is left to do."""
     run, skip = ready(plan, states)
     return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
@@ -285,4 +289,4 @@ def _after_crash(db: sqlite3.Connection, seq: int, unjudged: datetime) -> int:
         return micros(unjudged)
     steps = _steps(db, seq)
     states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
-    return _next_step(plan, states, {step["n"]: step["due_at"] for step in steps})
+    return next_step(plan, states, {step["n"]: step["due_at"] for step in steps})

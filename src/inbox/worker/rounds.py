@@ -23,6 +23,7 @@ from inbox.errors import Failed, StoreError
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
 from inbox.perform import Ended, gave_up, ready, refusals, skipped
 from inbox.plugins import BUILTINS
+from inbox.store import Settlement
 from inbox.worker.slot import Slot
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ class _Hand:
         run, skip = ready(self.plan, self.states)
         now = [step for step in run if step.n not in self.tried and step.n not in self.claim.later]
         return sorted(now, key=lambda step: self.claim.attempts.get(step.n, 0) > 0), skip
+
+    def settlement(self, ended: list[Ended]) -> Settlement | None:
+        """All that became of a mail that nobody had judged before; None for another one."""
+        if self.claim.plan is not None or self.words is None or self.plan.refused:
+            return None
+        return Settlement(self.mail, self.plan, ended, self.words)
 
     def note(self, ended: Ended) -> None:
         self.outcomes.append(ended.outcome)
@@ -145,17 +152,25 @@ class Worker:
         hands = [hand for claim in claims if (hand := self._hand(claim))]
         if not hands:
             return
-        calm = [hand for hand in hands if self._is_calm(hand)]
-        ended = [self._all_steps(hand) for hand in calm]
-        acting = [hand for hand in hands if hand not in calm]
+        calm = [(hand, self._all_steps(hand)) for hand in hands if self._is_calm(hand)]
         with self._store.transaction():
+            states = self._settle_calm(calm)
             for hand in hands:
-                self._store_plan(hand)
-            settled = [self._settle_all(hand, steps) for hand, steps in zip(calm, ended, strict=True)]
-        for hand, state in zip(calm, settled, strict=True):
-            self._tell(hand, state)
-        acting += [hand for hand, state in zip(calm, settled, strict=True) if state is None]
-        self._act_on_all(acting, until)
+                if states.get(hand) is None:
+                    self._store_plan(hand)
+            for hand, ended in calm:
+                states[hand] = states[hand] or self._settle_all(hand, ended)
+        for hand, _ in calm:
+            self._tell(hand, states[hand])
+        self._act_on_all([hand for hand in hands if states.get(hand) is None], until)
+
+    def _settle_calm(self, calm: list[tuple[_Hand, list[Ended]]]) -> dict[_Hand, MailState | None]:
+        """Write the mails that were judged and done with in this round; None for those that have to be written step by step."""
+        states: dict[_Hand, MailState | None] = {hand: None for hand, _ in calm}
+        whole = [(hand, hand.settlement(ended)) for hand, ended in calm]
+        new = [(hand, settlement) for hand, settlement in whole if settlement]
+        found = self._store.settle_new([settlement for _, settlement in new])
+        return states | {hand: state for (hand, _), state in zip(new, found, strict=True)}
 
     def _act_on_all(self, hands: list[_Hand], until: float) -> None:
         """One by one; when that takes long, the rest is given back so that newer mail is seen to."""
