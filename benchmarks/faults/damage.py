@@ -141,7 +141,8 @@ def moved(work: Path, size: int) -> str:
                 record.answers.update(back.answers)
                 record.acknowledged |= back.acknowledged
         need(not record.lost(server.folder) and sound(server.folder), "lost or damaged")
-        shutil.rmtree(server.folder)
+        server.folder.rename(work / "removed")
+        shutil.rmtree(work / "removed", ignore_errors=True)  # what it has open it may still write
         _refused(server, record, 100_000)
         need(server.process.poll() is None, "the daemon ended")
         status = server.terminate()

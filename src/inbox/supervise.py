@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbox.errors import InboxError, NotFound, StoreError
+from inbox.errors import InboxError, NotFound, StoreCorrupt, StoreError, StoreLocked
 from inbox.perform import due
 from inbox.worker.slot import InHand, Slot
 
@@ -95,9 +95,8 @@ class Supervisor:
 
     async def run(self) -> None:
         """Keep the workers running until `stop`. Raises StoreLocked when another supervisor works on this store."""
-        if self._children:
-            self._lock = await asyncio.to_thread(self._store.own, "work", _OWN_PATIENCE)
-            await asyncio.to_thread(self._store.void_leases)
+        while self._children and not self._stopping.is_set() and not await self._has_begun():
+            await self._pause(1)
         while not self._stopping.is_set():
             await self._tidy()
             for child in self._children:
@@ -106,8 +105,23 @@ class Supervisor:
                 except (InboxError, OSError) as error:  # a full disk, no more processes: tried again at the next look
                     _LOG.error("a worker cannot be looked after", extra={"worker": child.name, "why": str(error)})
                     child.not_before = time.monotonic() + 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _LOOK)
+            await self._pause(_LOOK)
+
+    async def _has_begun(self) -> bool:
+        """Take the role; False when the store cannot be written now: the doors answer 451 meanwhile, that is no reason to end."""
+        try:
+            self._lock = await asyncio.to_thread(self._store.own, "work", _OWN_PATIENCE)
+            await asyncio.to_thread(self._store.void_leases)
+        except (StoreLocked, StoreCorrupt):
+            raise
+        except (StoreError, OSError) as error:
+            _LOG.error("workers cannot be started yet", extra={"why": str(error)})
+            return False
+        return True
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _tidy(self) -> None:
         """At start and once a minute: what a killed command had in hand is free again, and what a wrong clock put off for years is due."""

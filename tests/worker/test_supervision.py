@@ -209,3 +209,19 @@ def test_settings_stand_neither_among_arguments_nor_in_the_environment(room):
         assert b"judge_timeout" not in visible(pid)
 
     room.supervised(script)
+
+
+def test_a_store_that_cannot_be_written_when_workers_are_to_start_is_tried_again(room, caplog):
+    database = room.settings.dir / "inbox.db"
+    away = database.with_name("away.db")
+    room.send()
+
+    async def script(supervisor):
+        await room.until(lambda: "workers cannot be started yet" in caplog.text)
+        assert supervisor.pids() == []
+        away.rename(database)
+        await room.until(room.settled)
+        return "settled"
+
+    database.rename(away)
+    assert room.supervised(script) == "settled"

@@ -44,7 +44,7 @@ class SqliteStore(Arrivals, Work, Settling, Archive, Operations, Records):
             try:
                 if not self._roles:
                     self._check(thorough=owned.unclean)
-            except StoreError:
+            except BaseException:
                 os.close(owned.descriptor)  # not emptied: the next start checks again
                 raise
             self._roles[role] = owned
