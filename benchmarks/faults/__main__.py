@@ -46,6 +46,7 @@ PROOFS = (
     Proof("descriptors", limits.descriptors, (120, 90, 60)),
     Proof("clock", clock.clock, (6, 6, 2)),
     Proof("sigterm", stopping.sigterm, (100, 10, 2)),
+    Proof("sigterm-control", stopping.sigterm_control, (3, 3, 3)),
     Proof("damaged-page", damage.damaged_page, (40, 6, 2)),
     Proof("damaged-running", damage.damaged_running, (200, 50, 20)),
     Proof("cut-log", damage.cut_log, (30, 5, 2)),
