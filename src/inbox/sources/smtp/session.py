@@ -108,11 +108,6 @@ class Session(Transaction):
             if self._errors >= self.server.errors:
                 raise HangUp(replies.TOO_MANY_ERRORS, "errors")
 
-    def _chat(self) -> None:
-        self._small_talk += 1
-        if self._small_talk > self.server.limits.commands:
-            raise HangUp(replies.TOO_MUCH_TALK, "commands")
-
     # who is there
 
     def _greet(self, name: str, *, extended: bool) -> None:

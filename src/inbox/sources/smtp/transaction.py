@@ -60,6 +60,11 @@ class Transaction(Login):
                 self.loop.run_in_executor(None, self._body.discard)
             self._body = None
 
+    def _chat(self) -> None:
+        self._small_talk += 1
+        if self._small_talk > self.server.limits.commands:
+            raise HangUp(replies.TOO_MUCH_TALK, "commands")
+
     def _no_argument(self, argument: str) -> None:
         if argument:
             raise Refused(replies.NO_ARGUMENT, "syntax")
