@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
-KILLS ?= 50
+FAULTS ?= --size full
 SECONDS ?= 60
 TARGETS ?=
 
@@ -26,9 +26,9 @@ types: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python docs/generate.py
 
-# Long proofs; the last results stand in docs/durability.md.
+# Long proofs; the last results stand in docs/durability.md. Short: make faults FAULTS='--size short'; one: make faults FAULTS=kill9
 faults: $(VENV)/dev
-	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/faults.sh "$(SHARED)" $(KILLS)
+	INBOX_SHARED="$(abspath $(SHARED))" $(BIN)/python benchmarks/faults $(FAULTS)
 
 # Hostile octets against the door and the parser, each target for SECONDS; docs/testing.md.
 fuzz: $(VENV)/fuzz

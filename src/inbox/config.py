@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inbox import origins
 from inbox.errors import ConfigError
@@ -44,20 +44,34 @@ def _filters(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-def _rate(text: str) -> str:
-    Rate.read(text)
-    return text
+def _rate(value: Any) -> str:
+    Rate.read(str(value))
+    return str(value)
+
+
+def _folder(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is no folder; name one, or one that can be made")
+    return path
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
-RateText = Annotated[str, AfterValidator(_rate)]
+RateText = Annotated[str, BeforeValidator(_rate)]
+Folder = Annotated[Path, AfterValidator(_folder)]
 Positive = Annotated[Seconds, Field(gt=0)]
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is of the wrong kind; only settings that are on or off take it")
+        return value
 
 
 class Tls(_Table):
@@ -158,7 +172,7 @@ class Log(_Table):
 class Settings(_Table):
     """Everything that can be set; `inbox doctor` prints what is in force."""
 
-    dir: Path = Path("inbox-data")
+    dir: Folder = Path("inbox-data")
     rules: Path = Path("rules.yaml")
     plugins_dir: Path | None = None
     hostname: str = "localhost"
@@ -194,7 +208,7 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, envir
         if _has(given, names):
             return origins.flag(names)
         if _has(in_environment, names):
-            return origins.variable(names)
+            return origins.variable(_whole(in_environment, names))
         return f"{path}:{line}" if (line := origins.line_of(text, names)) else str(path) if in_file else ""
 
     settings = validate(_merge(_merge(in_file, in_environment), given), place)
@@ -227,7 +241,9 @@ def _from_file(file: Path | None) -> tuple[Path, str, dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        where, words = (f"{path}:{found[2]}:{found[3]}", found[1]) if found else (str(path), str(error))
+        raise ConfigError(f"{where}: {words}; this is not TOML") from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -256,6 +272,17 @@ def _has(data: Mapping[str, Any], names: tuple[str, ...]) -> bool:
             return False
         found = found[name]
     return bool(names)
+
+
+def _whole(data: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of the variable that set this: as long as there are tables below it, down to the first of their settings."""
+    found: Any = data
+    for name in names:
+        found = found[name] if isinstance(found, Mapping) else found
+    while isinstance(found, Mapping):
+        name = next(iter(found))
+        names, found = (*names, name), found[name]
+    return names
 
 
 def _table(names: tuple[str, ...]) -> type[BaseModel] | None:

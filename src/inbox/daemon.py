@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -62,6 +63,7 @@ class Daemon:
         health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
         tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
         _LOG.info("serving", extra={"listen": [str(address) for address in self.doors.addresses], "rules": self.box.rules.version[:12]})
+        gc.freeze()  # what is there now stays: no collection has to look at it again
         if started:
             started(self)
         waiter = asyncio.create_task(stop.wait())

@@ -1,6 +1,6 @@
 """kill -9 of the daemon or of a worker at any moment: what was acknowledged is there, and every step is settled as the contract says.
 
-A short run; `make faults` does the long one with the shared harness.
+A short run; `make faults` does the long one.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import random
 import signal
 import smtplib
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
-import pytest
-
-from conftest import SHARED
-from waiting import free_port, until
+from waiting import until
 
 RULES = "version: 1\ndomains: [local.test, example.com]\nrules: []\ndefault: [{store: {table: notes}}]\n"
 
@@ -82,16 +77,3 @@ def test_kill_9_of_daemon_and_workers_loses_nothing_and_does_nothing_twice(daemo
         rows = database.execute("select mail_id, count(*) from notes group by mail_id").fetchall()
     assert {count for _, count in rows} == {1}
     assert set(load.ids) <= {id_ for id_, _ in rows}
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared here (INBOX_SHARED)")
-def test_the_shared_harness_finds_nothing_lost(tmp_path):
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(RULES)
-    inbox = f"{sys.executable} -m inbox"
-    command = [sys.executable, SHARED / "faults" / "kill9.py", "--kills", "5", "--up", "0.8", "1.6", "--port", str(free_port())]
-    command += ["--server", f"{inbox} serve --smtp 127.0.0.1:{{port}} --dir {{dir}} --rules {rules}"]
-    command += ["--ids", f"{inbox} list --ids --dir {{dir}}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "LOST=0" in done.stdout

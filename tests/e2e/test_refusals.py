@@ -142,6 +142,10 @@ def http(port):
     Client(port).say(b"GET / HTTP/1.1\r\n", rb"554 5\.5\.1 ")
 
 
+def xclient(port):
+    Client(port).say(HELLO + b"XCLIENT ADDR=192.0.2.1\r\n", rb"5\d\d 5\.\d+\.\d+ ")
+
+
 def syntax(port):
     Client(port).say(b"XYZZY\r\n", rb"500 5\.5\.1 ")
 
@@ -252,7 +256,24 @@ def slow(port):
 
 ONE_DAEMON = (
     *(blocked, connections_of_one_address, rate_of_connections, rate_of_mails, rate_of_sender, proxy, early_talker, http),
-    *(syntax, order, tls, handshake, auth, size, recipients, recipient, relay, line_endings, rule, internal, errors, commands, connections),
+    *(
+        xclient,
+        syntax,
+        order,
+        tls,
+        handshake,
+        auth,
+        size,
+        recipients,
+        recipient,
+        relay,
+        line_endings,
+        rule,
+        internal,
+        errors,
+        commands,
+        connections,
+    ),
 )
 ANOTHER_DAEMON = (idle, session, slow)
 

@@ -155,8 +155,8 @@ PARTIES = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(PARTIES, min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(PARTIES, min_size=1, max_size=3))
 def test_well_formed_lists_read_as_the_standard_library_and_flanker_read_them(parties):
     """The standard library for whole lists, flanker for one member at a time: as a list parser it is all or nothing."""
     found = [(one.name or "", one.address) for one in parse(f"To: {', '.join(written for written, _ in parties)}\r\n\r\n".encode()).to]

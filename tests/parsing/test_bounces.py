@@ -6,7 +6,10 @@ import base64
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from conftest import FIXTURES
 from inbox.parsing import parse
 from inbox.parsing.bounce_reasons import best_status, bounce_type, reason_of
 
@@ -73,6 +76,98 @@ def test_every_bounce_of_a_public_suite_names_its_addresses(shared):
     assert len(cases) > 100
     wrong = [case["id"] for case in cases if _told(base64.b64decode(case["input_b64"])) != _wanted(case["expected"])]
     assert wrong == []
+
+
+EXPECTED = json.loads((FIXTURES / "bounces" / "expected.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_bounce_of_any_server_is_read(name):
+    message = parse((FIXTURES / "bounces" / f"{name}.eml").read_bytes())
+    found = [[one.address, one.action, one.status, one.reason] for one in message.bounce.recipients]
+    assert {"recipients": found, "original": message.bounce.original_message_id} == EXPECTED[name]
+    assert message.automatic.kind in ("bounce", "delay", "receipt")
+    assert message.automatic.evidence
+    assert not message.may_reply().ok
+
+
+def test_no_bounce_lacks_its_expectation():
+    assert {path.stem for path in (FIXTURES / "bounces").glob("*.eml")} == set(EXPECTED)
+    assert len(EXPECTED) >= 40
+
+
+def test_an_ordinary_mail_costs_a_look_at_its_header_only():
+    message = parse(b"From: a@b.example\r\nSubject: Hello\r\nContent-Type: text/plain\r\n\r\nundelivered")
+    assert message.bounce is None
+    assert "_parts" not in message.__dict__
+    assert "_texts" not in message.__dict__
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "mail").glob("*.eml")), ids=lambda path: path.stem)
+def test_no_other_mail_is_a_bounce(path):
+    assert (parse(path.read_bytes()).bounce is not None) == (path.stem in ("bounce", "delay"))
+
+
+def test_no_hostile_mail_is_a_bounce(eml):
+    assert [path.name for path in sorted(eml.iterdir()) if parse(path.read_bytes()).bounce] == []
+
+
+DAEMON = b"From: MAILER-DAEMON@mx.example\r\nSubject: Undelivered Mail\r\n"
+HOSTILE = [
+    b"a@b.example ", b"<a@b.example>:\n", b"a@", b"@", b"a.", b"x", b"could not be delivered ", b"not ", b"user a ", b"----- original ", b"-", b"550 ", b"5.1.1 ",
+    b"Received: from a\n", b"RCPT TO:<", b"label: ", b'"a ', b"(expanded from: ", b"a@b.", b"a-", b"\n\n", b" ", b"\t\n", b"\xe4\xb8\x8d", b"=", b"delivery ", b"message a ", b"'a'@", b"does not ", b"host ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_notice_makes_the_reader_hang(piece):
+    for octets in (piece * (200_000 // len(piece)), b"A message could not be delivered:\n" + piece * (200_000 // len(piece))):
+        message = parse(DAEMON + b"\r\n" + octets)
+        assert message.bounce is None or len(message.bounce.recipients) <= 1000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Final-Recipient: rfc822; a@b.c\n",
+        b"Final-Recipient: rfc822; a@b.c\n\n",
+        b"Action: failed\n",
+        b"a: b\n",
+        b" x\n",
+        b"\n",
+        b"Status: 5.1.1 ",
+    ],
+)
+def test_no_status_makes_the_reader_hang(line):
+    head = b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+    assert len(parse(DAEMON + head + line * (500_000 // len(line)) + b"\r\n--b--").bounce.recipients) <= 1
+
+
+def test_recipients_are_counted_no_further_than_a_thousand():
+    groups = b"".join(b"Final-Recipient: rfc822; u%d@b.example\nAction: failed\n\n" % n for n in range(1500))
+    head = b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+    assert len(parse(DAEMON + head + groups + b"\r\n--b--").bounce.recipients) == 1000
+
+
+WORDS = st.sampled_from(
+    [
+        "a@b.example", "<c@d.example>:", "550 5.1.1", "could not be delivered", "to", "\n", "\n\n", "--- original message ---", "user unknown", "RCPT TO:<e@f.example>", "Reason:",
+        "Final-Recipient: rfc822;", "Action: failed", "delayed", "From:", "Message-ID: <x@y>", "\u65e0\u6cd5\u9001\u8fbe", ":", "(expanded from: <g@h>)", "@", "\0", "\ud7ff",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(WORDS | st.text(max_size=5), max_size=30).map(" ".join),
+    st.sampled_from(["", "Content-Type: multipart/report; boundary=b\r\n"]),
+)
+def test_no_words_make_the_reader_raise(words, kind):
+    message = parse(DAEMON + kind.encode() + b"X-Failed-Recipients: a@b, <\r\n\r\n" + words.encode("utf-8", "replace"))
+    found = message.bounce
+    assert not message.may_reply().ok
+    assert json.dumps(found.to_dict() if found else None)
+    assert all("@" in one.address and len(one.diagnostic or "") <= 1000 for one in (found.recipients if found else ()))
 
 
 def _told(raw):

@@ -23,6 +23,15 @@ WORDS = [
     (b"=?utf-8?q?Really??=", "Really?"),
     (b"=?utf-8*en?q?a?=", "a"),
     (b"=?iso-8859-1?q?a?= =?utf-8?q?b?=", "ab"),
+    (b"=?utf-8?b?5LiJ5?= =?utf-8?b?YiG?=", "\u4e09\u5206"),
+    (b"=?utf-8?b?5Li?=\r\n =?UTF-8?B?J5YiG?=", "\u4e09\u5206"),
+    (b"=?utf-8?b?w6k?= =?utf-8?b?w6k?=", "\xe9\xe9"),
+    (b"=?utf-8?b?w6k=w6k=?=", "\xe9\xe9"),
+    (b"=?utf-8?b?w6k=?= =?utf-8?b?!!!?= x", "\xe9=?utf-8?b?!!!?= x"),
+    (b"=?utf-8?b?w6 k=?=tail", "\xe9tail"),
+    (b'"=?utf-8?q?a=22b?=" x', '"a"b" x'),
+    (b"=??q?a?=", "a"),
+    (b"=?klingon?q?a=E9?=", "a\ufffd"),
     (b"=?gb2312?B?" + base64.b64encode("镕".encode("gb18030")) + b"?=", "镕"),
     (b"=?nonsense", "=?nonsense"),
     (b"=?utf-8?q?a\r\n\t b", "=?utf-8?q?a b"),
@@ -42,10 +51,43 @@ TYPES = [
     (b"text/plain;;;; x=y", "text/plain", "x", "y"),
     (b"nonsense", "", "x", None),
 ]
+FILENAMES = [
+    (b"filename*=utf-8''%e2%82%ac.txt", "\u20ac.txt"),
+    (b"filename*2=.txt; filename*1*=%ac; filename*0*=utf-8''%e2%82", "\u20ac.txt"),
+    (b'filename*0="a b"; filename*1="c.txt"', "a bc.txt"),
+    (b"filename*0=a; filename*2=c", "a"),
+    (b"filename*0*=utf-8''a%20; filename*0=b; filename*1=c", "a c"),
+    (b"filename=x.txt; filename*=utf-8''y.txt", "y.txt"),
+    (b"filename*=iso-8859-1'de'gr%FCn.txt", "gr\xfcn.txt"),
+    (b"filename*=''gr%C3%BCn.txt", "gr\xfcn.txt"),
+    (b"filename*=UTF-8'%e2%82%ac.txt", "\u20ac.txt"),
+    (b"filename*=it's.txt", "it's.txt"),
+    (b"filename*=klingon''a%ff.txt", "a\ufffd.txt"),
+    (b"filename*=utf-8''a%zz%2.txt", "a%zz%2.txt"),
+    (b'filename="=?utf-8?q?=E2=82=AC?=.txt"', "\u20ac.txt"),
+    (b"filename==?utf-8?q?=E2=82=AC.txt?=", "\u20ac.txt"),
+    (b'filename*0="=?utf-8?q?=E2=82=AC"; filename*1=".txt?="', "\u20ac.txt"),
+    (b'filename="=?utf-8?b?4oK?=\r\n =?utf-8?b?sLnR4dA==?="', "\u20ac.txt"),
+    (b"filename=gr\xfcn.txt", "gr\xfcn.txt"),
+    (b'filename="gr\xc3\xbcn.txt"', "gr\xfcn.txt"),
+    (b'filename="a\\"b.txt"', 'a"b.txt'),
+    (b'filename="C:\\temp\\a.txt"', "C:\\temp\\a.txt"),
+    (b'filename="unclosed.txt', "unclosed.txt"),
+    (b"filename=a b (1).txt", "a b (1).txt"),
+]
 DATES = [
     ("Tue, 24 Nov 2026 10:15:00 +0100", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
     ("24 Nov 2026 10:15 +0000 (UTC)", datetime(2026, 11, 24, 10, 15, tzinfo=UTC)),
     ("Tue, 24 Nov 26 10:15:00 GMT", datetime(2026, 11, 24, 10, 15, tzinfo=UTC)),
+    ("Tue, 24 Nov 2026 10:15:00 GMT+0100", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
+    ("Tue, 24 Nov 2026 10:15:00 +01:00", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
+    ("Tue, 24 Nov 2026 10:15:00 +0100;", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
+    ("Tue, 24 Nov 126 10:15:00 +0100", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
+    ("Tue Nov 24 10:15:00 2026", datetime(2026, 11, 24, 10, 15, tzinfo=UTC)),
+    ("Tue, 24-Nov-2026 10:15:00 EST", datetime(2026, 11, 24, 15, 15, tzinfo=UTC)),
+    ("2026-11-24T10:15:00Z", datetime(2026, 11, 24, 10, 15, tzinfo=UTC)),
+    ("2026-11-24 10:15:00 +0100", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
+    ("2026-11-24 10:15:00 nonsense", None),
     ("yesterday", None),
     ("Tue, 31 Feb 2026 10:15:00 +0000", None),
     ("Tue, 24 Nov 2026 10:15:00 +9999", None),
@@ -63,6 +105,12 @@ def test_a_value_is_decoded(raw, text):
 def test_a_content_type_is_read(raw, value, name, parameter):
     found = read_type(raw.decode("latin-1"))
     assert (found.value, found.get(name)) == (value, parameter)
+
+
+@pytest.mark.parametrize(("parameters", "name"), FILENAMES)
+def test_a_file_name_is_read(parameters, name):
+    raw = b"Content-Type: x/y\r\nContent-Disposition: attachment; " + parameters + b"\r\n\r\n"
+    assert parse(raw).attachments[0].filename_raw == name
 
 
 def test_a_disposition_without_a_word_keeps_its_parameters():

@@ -48,7 +48,7 @@ def test_a_large_attachment_in_one_line_takes_little_too():
 
 
 def test_the_whole_content_is_held_once():
-    assert times_the_raw_size(WHOLE) < 1.7
+    assert times_the_raw_size(WHOLE) < 0.9
 
 
 FREED = """

@@ -39,6 +39,8 @@ def test_no_octets_make_the_parser_raise(raw):
     message = parse(raw)
     printed = json.dumps(message.to_dict(), ensure_ascii=False).encode("utf-8")
     assert message.raw == raw
+    assert message.conversation.key == message.thread
+    assert all(item.archive is None or item.archive.size >= 0 for item in message.attachments)
     assert b"\\u0000" not in printed
     assert {defect.code for defect in message.defects} <= set(CODES)
     assert not any(re.search("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029\0]", header.value) for header in message.headers)

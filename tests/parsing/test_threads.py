@@ -74,6 +74,7 @@ def test_a_subject_of_marks_does_not_hang(text):
         (mail("<c@x>", In_Reply_To="Your message of Monday <b@x>"), "<b@x>", "in-reply-to"),
         (mail("<c@x>", Thread_Index=base64.b64encode(INDEX + b"12345").decode()), f"index:{INDEX.hex()}", "thread-index"),
         (mail("<c@x>", Thread_Index=base64.b64encode(INDEX).decode()), "<c@x>", "message-id"),
+        (mail("<c@x>", References="a@x\r\n b@x"), "<a@x>", "references"),
         (mail("<c@x>", Thread_Index="nonsense"), "<c@x>", "message-id"),
         (mail("<c@x>"), "<c@x>", "message-id"),
         (b"Subject: Re: Hello\r\n\r\n", "subject:hello", "subject"),

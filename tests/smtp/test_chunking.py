@@ -155,3 +155,16 @@ def test_draining_lets_a_mail_in_chunks_end(open_door, connect, wait_until):
     assert client.reply().startswith("421 4.3.2 ")
     drain.join()
     assert door.gate.raws == [b"ab\r\n"]
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_chunk_that_comes_too_slowly_ends_the_session(open_door, connect, in_order):
+    client = connect(open_door(limits={"idle": 0.3, "data_rate": 100_000}).port)
+    if in_order:
+        begin(client)
+    client.send(b"BDAT 1000000 LAST\r\n")
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        for _ in range(200):
+            client.send(b"x" * 100)
+            threading.Event().wait(0.05)
+    assert client.reply().startswith("421 4.4.2 ")

@@ -315,3 +315,89 @@ def test_a_client_that_is_put_off_again_and_again_is_not_sent_away(open_door, co
     client.ask("EHLO x.test")
     answers = [(client.ask("MAIL FROM:<a@x.test>")[:3], client.ask("RSET")[:3]) for _ in range(150)]
     assert set(answers) == {("452", "250")}
+
+
+def test_a_blocked_address_hears_554_instead_of_the_greeting_and_others_are_served(open_door, connect):
+    door = open_door(filters=("block 127.0.0.0/8", "allow 127.0.0.1"))
+    connect(door.port)
+    door = open_door(filters=("allow 127.0.0.0/8", "block 127.0.0.1"))
+    client = connect(door.port, greeting=False)
+    assert client.reply() == "554 5.7.1 Your address is blocked here"
+    assert client.closed()
+    assert door.counter.refused("blocked") == 1
+
+
+def test_filters_are_asked_for_the_client_that_a_proxy_header_names(open_door, connect):
+    door = open_door(filters=("block 192.0.2.0/24", "block 127.0.0.1"), proxy_from=("127.0.0.0/8",))
+    for ip, answer in (("192.0.2.1", "554 5.7.1 "), ("198.51.100.1", "220 ")):
+        client = connect(door.port, greeting=False)
+        client.send(f"PROXY TCP4 {ip} 127.0.0.1 1234 25\r\n".encode())
+        assert client.reply().startswith(answer)
+
+
+def test_filters_are_asked_for_the_client_that_xclient_names(open_door, connect):
+    door = open_door(filters=("block 192.0.2.0/24",), xclient_from=("127.0.0.0/8",))
+    for ip, answer in (("192.0.2.1", "554 5.7.1 "), ("198.51.100.1", "220 ")):
+        client = connect(door.port)
+        client.ask("EHLO proxy.test")
+        assert client.ask(f"XCLIENT ADDR={ip}").startswith(answer)
+
+
+def test_rates_count_the_client_that_a_proxy_names_ipv6_by_its_64(open_door, connect):
+    door = open_door(limits={"rates": {"connections": "2/1h"}}, proxy_from=("127.0.0.0/8",))
+    answers = []
+    for ip in ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"):
+        client = connect(door.port, greeting=False)
+        client.send(f"PROXY TCP6 {ip} ::1 1234 25\r\n".encode())
+        answers.append(client.reply()[:9])
+    assert answers == ["220 mx.lo", "220 mx.lo", "421 4.7.0", "220 mx.lo"]
+
+
+def test_mails_of_one_address_are_refused_for_now_beyond_their_rate_and_taken_when_it_is_time(open_door, connect):
+    client = connect(open_door(limits={"exempt": (), "rates": {"mails": "2/1s"}}).port)
+    client.ask("EHLO c.test")
+    answers = [(client.ask(f"MAIL FROM:<{n}@s.test>")[:9], client.ask("RSET")[:3]) for n in range(3)]
+    assert answers == [("250 2.1.0", "250"), ("250 2.1.0", "250"), ("450 4.7.1", "250")]
+    time.sleep(0.7)
+    assert client.ask("MAIL FROM:<a@s.test>").startswith("250 ")
+
+
+def test_mails_of_one_sender_and_of_one_domain_count_whoever_brings_them_and_the_null_sender_never(open_door, connect):
+    door = open_door(limits={"exempt": (), "rates": {"sender": "1/1h", "sender_domain": "2/1h"}})
+    answers = []
+    for sender in ("a@s.test", "A@S.test", "b@s.test", "c@s.test", "a@t.test", "", ""):
+        client = connect(door.port)
+        client.ask("EHLO c.test")
+        answers.append(client.ask(f"MAIL FROM:<{sender}>")[:3])
+    assert answers == ["250", "450", "250", "450", "250", "250", "250"]
+
+
+def test_exempt_networks_have_no_rates(open_door, connect):
+    door = open_door(limits={"rates": dict.fromkeys(("connections", "mails", "recipients", "sender", "sender_domain"), "1/1h")})
+    for _ in range(3):
+        connect(door.port).open_mail("u@local.test", "v@local.test")
+
+
+def test_a_session_that_is_put_off_for_ever_is_ended(open_door, connect):
+    client = connect(open_door(limits={"exempt": (), "rates": {"mails": "1/1h"}}).port)
+    client.ask("EHLO c.test")
+    client.ask("MAIL FROM:<a@s.test>")
+    client.ask("RSET")
+    client.send(b"MAIL FROM:<a@s.test>\r\n" * 2100)
+    answers = [client.reply()[:9] for _ in range(2002)]
+    assert set(answers[:2001]) == {"450 4.7.1"}
+    assert answers[2001] == "421 4.7.0"
+
+
+def test_the_number_of_commands_without_a_mail_can_be_set(open_door, connect):
+    client = connect(open_door(limits={"commands": 3}).port)
+    assert [client.ask("NOOP")[:3] for _ in range(4)] == ["250", "250", "250", "421"]
+
+
+def test_addresses_that_have_gone_are_forgotten(open_door, connect, wait_until):
+    door = open_door(limits={"exempt": (), "connections_per_address": 1})
+    for _ in range(3):
+        client = connect(door.port)
+        client.close()
+        wait_until(lambda: door.doors.connections == 0)
+    assert not door.doors._server.limiter._of_address

@@ -141,7 +141,9 @@ def split_members(text: str, limit: int) -> Iterator[str]:
         cuts, closed = _cuts(text, quoting=True)
         found = _between(text, cuts if closed else _cuts(text, quoting=False)[0])
     for member in found:
-        for one in _apart(member.strip()):
+        for one in (member.strip(),) if member.count("@") < 2 else _apart(member.strip()):
+            if not one:
+                break
             yield one
             limit -= 1
             if not limit:
@@ -150,8 +152,6 @@ def split_members(text: str, limit: int) -> Iterator[str]:
 
 def _apart(member: str) -> list[str]:
     """Addresses without a comma between them are several: `a@b.test c@d.test`, `<a@b.test> <c@d.test>`. Which one counts, nobody can say."""
-    if member.count("@") < 2:
-        return [member] if member else []
     words = member.split()
     if all(map(_WORD.fullmatch, words)):
         return words
@@ -264,7 +264,7 @@ def _name(written: str, hint: Hint) -> str | None:
         text = _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), text) if text.count('"') > 1 else text.strip('"')
     if "=?" in text or not text.isprintable():
         text = decode_phrase(text.encode("utf-8", "replace"), hint).text
-    if text[:1] == text[-1:] == '"' or text.count('"') == 1:
+    if '"' in text and (text[0] == text[-1] == '"' or text.count('"') == 1):
         text = text.strip('"')
     return text.strip() or None
 

@@ -47,7 +47,7 @@ class Attachment:
 
     def content(self) -> bytes:
         """The octets with their transfer encoding undone. Not kept: ask once."""
-        return b"".join(self._part.pieces())
+        return self._part.pieces().whole()
 
     def open(self) -> BinaryIO:
         """The same as a file to read from, decoded piece by piece: for what is too large to hold."""

@@ -33,7 +33,7 @@ _LISTED = re.compile(
 )
 _LABELLED = re.compile(rf"""(?P<label>[^@:\uff1a\n]{{1,80}})[:\uff1a]\s*["'<(\[]{{0,3}}(?:smtp:|mailto:|rfc822;)?\s*{_ADDRESS}[>\])"']{{0,3}}\s*(?P<rest>.*)""", re.IGNORECASE)  # fmt: skip
 _NOT_FAILED = re.compile(
-    r"\W*(?:from|sender|reply-?to|return-?path|subject|date|sent|to|cc|bcc|message-?id|received|x-[\w-]+|list-[\w-]+|authentication-results|errors-to|in-reply-to|von|de|an|"
+    r"\W*(?:[\w ]{0,20}\b(?:from|sender)\W*$|from|sender|reply-?to|return-?path|subject|date|sent|to|cc|bcc|message-?id|received|x-[\w-]+|list-[\w-]+|authentication-results|errors-to|in-reply-to|von|de|an|"
     r"remote host said|host|mail from|\W*mail from|data|ehlo|helo|auth|originator|absender|exp\u00e9diteur|remitente|mittente|\u53d1\u4ef6\u4eba|\u5dee\u51fa\u4eba)(?:\b|\W)",
     re.IGNORECASE,
 )
@@ -49,10 +49,11 @@ _IN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.!?\u3002]['\")]?[ \n]|\n\n|\n(?=[<\d])")
-_REPLY_LINE = re.compile(r"(?<![\d.:/#-])[45][0-5]\d(?:[ -]|:? ?#?[45]\.\d)")
+_REPLY_LINE = re.compile(r"(?<![\w.:/-])[45][0-5]\d(?:[ -]|:? ?#?[45]\.\d)")
 _SAID_WHY = re.compile(
     r"(?i)\s*(?:the )?(?:error|reason|because|cause|grund|raison|motivo|fehler|problem|details?|explanation|diagnos\w+|\u539f\u56e0|\u7406\u7531)\b[^:\uff1a]{0,40}[:\uff1a]"
 )
+_ROW = re.compile(r"([=*_#~-])\1{4}")
 _BARE = re.compile(r"[ \t]+([A-Za-z0-9][\w.+-]{0,63})(?:[ \t]{2,}.*|[ \t]*)")
 _NAMED_FOR = re.compile(r"e-?mail(?:ing)?(?: to)? NAME@([\w-]+(?:\.[\w-]+)+)")
 _NOBODY = re.compile(r"(?i)(?:postmaster|mailer-daemon|abuse|hostmaster|webmaster|root|helpdesk|support|admin)@")
@@ -220,18 +221,29 @@ def _only(words: str, own: frozenset[str]) -> list[str]:
 def _diagnostic(address: str, lines: list[str], listed: dict[str, int], *, alone: bool) -> str | None:
     """What is said about one address: its own block, else a paragraph that names it, else the only words of a server."""
     block = _block(lines, listed, address)
+    if block and _REPLY_LINE.search(block):
+        return block
+    key = address.lower()
+    paragraphs = [paragraph for paragraph in "\n".join(lines).split("\n\n") if tells(paragraph)]
+    named = [paragraph for paragraph in paragraphs if key in paragraph.lower()]
+    replies = [paragraph for paragraph in named if _REPLY_LINE.search(paragraph)]
+    if replies or (named and not (block and tells(block))):
+        return _telling_lines((replies or named)[0], key)
     if block and tells(block):
         return block
-    paragraphs = [paragraph for paragraph in "\n".join(lines).split("\n\n") if tells(paragraph)]
-    key = address.lower()
-    named = [paragraph for paragraph in paragraphs if key in paragraph.lower()]
-    if named:
-        return _telling_lines(named[0], key)
     if alone or len(listed) <= 1 or not block:
         replies = [paragraph for paragraph in paragraphs if _REPLY_LINE.search(paragraph)] or paragraphs
         if replies:
-            return _telling_lines(replies[0], "")
-    return block or None
+            return _telling_lines(replies[0], key)
+    return block or _below(lines, key)
+
+
+def _below(lines: list[str], key: str) -> str | None:
+    """The lines below the one that names the address and ends with a colon."""
+    for n, line in enumerate(lines):
+        if key in line.lower() and line.rstrip().endswith(":"):
+            return " ".join(" ".join(lines[n + 1 : n + 1 + _BLOCK_LINES]).split()) or None
+    return None
 
 
 def _block(lines: list[str], listed: dict[str, int], address: str) -> str:
@@ -245,7 +257,9 @@ def _block(lines: list[str], listed: dict[str, int], address: str) -> str:
     others = set(listed.values())
     for n in range(start + 1, min(start + 1 + _BLOCK_LINES, len(lines))):
         line = lines[n].strip()
-        if n in others or (not line and block and not block[-1].endswith(":")):
+        if not line and n > start + 1 and not block and not lines[n - 1].strip():
+            break
+        if n in others or _ROW.match(line) or (not line and block and not block[-1].endswith(":")):
             break
         if line and not _FROM_OTHERS.search(line):
             block.append(line)
@@ -262,9 +276,12 @@ def _bare_words(text: str) -> str:
 def _telling_lines(paragraph: str, key: str) -> str:
     """A paragraph from the first line that tells why, or that has the address, on."""
     lines = paragraph.splitlines()
-    at = next((n for n, line in enumerate(lines) if _REPLY_LINE.search(line)), None)
-    if at is None:
-        at = next((n for n, line in enumerate(lines) if tells(line)), None)
-    if at is None:
-        at = next((n for n, line in enumerate(lines) if key and key in line.lower()), 0)
+    named = [key in line.lower() for line in lines]
+    looks = (
+        lambda n: named[n] and _REPLY_LINE.search(lines[n]),
+        lambda n: _REPLY_LINE.search(lines[n]),
+        lambda n: tells(lines[n]),
+        lambda n: named[n],
+    )
+    at = next((n for look in looks for n in range(len(lines)) if look(n)), 0)
     return _bare_words(" ".join(lines[at : at + _BLOCK_LINES]))

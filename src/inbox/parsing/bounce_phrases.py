@@ -69,9 +69,9 @@ GIVEN_UP = re.compile(
 """It is not, whatever else is said."""
 
 RETURNED = re.compile(
-    r"(?im)^[ \t]*(?:"
+    r"(?im)^[ \t]{0,200}+(?:"
     # a row of dashes, with a word for the mail or for what is below
-    r"[|*]?[-=_\u2014]{2,}(?![^\n]{0,80}(?:transcript|session))[^\n]{0,100}?(?:original|returned|unsent|undelivered|copy|kopie|copia|copie|headers?\b|message (?:text|body|follow|below)|"
+    r"[|*]?[-=_\u2014]{2,200}+(?![^\n]{0,80}(?:transcript|session))[^\n]{0,100}?(?:original|returned|unsent|undelivered|copy|kopie|copia|copie|headers?\b|message (?:text|body|follow|below)|"
     r"mail follow|below|forwarded|attachment|adjunt|enclosed|anhang|ursprung|urspr\u00fcng|\u043a\u043e\u043f\u0438\u044f|\u043e\u0440\u0438\u0433\u0438\u043d\u0430\u043b|\u5143\u306e|\u539f|\u9644\u4ef6|\u526f\u672c)"
     # or a sentence
     r"|(?:the )?(?:original|returned|undelivered|unsent|failed|rejected)[ -](?:message|mail|e-?mail|header)(?:'s)?\b[^\n]{0,60}(?:follow|below|attached|headers?|:|\.\.\.|details)"
@@ -82,7 +82,7 @@ RETURNED = re.compile(
     r"|old message:|original message[ \t]*:?$|(?:die )?(?:urspr\u00fcngliche|original)[ -]?(?:nachricht|mail)[^\n]{0,40}$"
     r"|(?:le )?message (?:d'origine|original)[^\n]{0,40}$|(?:el )?mensaje original[^\n]{0,40}$|(?:il )?messaggio originale[^\n]{0,40}$|mensagem original[^\n]{0,40}$"
     # or the fields themselves
-    r"|>?[ ]?received:[ \t]+\(?(?:from|by|qmail)[ \t][^\n]*\n|>?return-path:[ \t]*<[^\n]*\n"
+    r"|>?[ ]?received:[ \t]*\(?(?:from|by|qmail)[ \t][^\n]*\n|>?return-path:[ \t]*<[^\n]*\n"
     r"|>?(?:dkim-signature|arc-seal|x-original-to|delivered-to|mime-version):[ \t][^\n]+\n[ \t>]*[\w-]+:?"
     r")"
 )

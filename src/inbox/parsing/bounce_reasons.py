@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
-_CODE = re.compile(r"(?<![\w.:/#-])([45])[0-5]\d(?=[ :;-]|\.?\s|\.?$|[)\]])")
+_CODE = re.compile(r"(?<![\w./-])(?<!\d:)([45])[0-5]\d(?=[ :;,-]|\.?\s|\.?$|[)\]])")
 _ADDRESSES = re.compile(r"[^\s@<>\[\]]{1,80}@[^\s@<>\[\]]{1,255}")
 _BY_STATUS = {
     "1.0": "no-mailbox", "1.1": "no-mailbox", "1.2": "no-mailbox", "1.3": "no-mailbox", "1.6": "no-mailbox", "1.10": "no-mailbox",
@@ -24,7 +24,7 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ("unsubscribed", r"unsubscribed|opted[ -]?out|previously unsubscribed"),
     ("mailbox-full", (
         r"(?:over|exceed\w*|beyond|above|out of|disk|mail(?:box)?|storage|user|account|folder|for) ?(?:the |its |their |his |your |mail(?:box)? |disk |storage |allotted )*quota|quota (?:exceed|violat|full|is|has|over|reached|limit)|"
-        r"quota|(?:mail ?box|mail ?folder|inbox|account|mailbox for [^.]{0,60}|storage|mail ?drop) (?:is |are |has been |was |too )*full|full mail ?box|mailbox (?:size|limit)|mailbox ?full|"
+        r"quota|(?:mail ?box|mail ?folder|inbox|account|mailbox for [^.]{0,60}|storage|mail ?drop) (?:is |are |has been |was |too )*full|full mail ?box|mailbox (?:size|limit)|mailbox exceed|mailbox has exceed|mailbox ?full|"
         r"over (?:the )?(?:storage |size )?limit|space limit|exceeds allowed size|zu ?viele mails|insufficient (?:disk|system storage|storage|space|mailbox)|not enough (?:storage|space|disk|room)|no space left|out of (?:storage|disk|space)|"
         r"too much mail|too many messages (?:in|on)|postfach (?:ist )?voll|speicherplatz|bo\u00eete (?:aux lettres )?(?:est )?pleine|bo\u00eete pleine|buz[\u00f3o]n (?:est\u00e1 )?lleno|"
         r"caixa (?:postal |de correio )?(?:est\u00e1 )?cheia|casella (?:di posta )?piena|cuota|skrzynk\w+ .{0,20}(?:pe\u0142n|przepe\u0142n)|"
@@ -59,7 +59,7 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ("expired", (
         r"expired|too old|queue time|retry (?:time|timeout) (?:not reached|exceeded)|could not be delivered (?:for|within|after) \w|within (?:the )?(?:allowed queue|\d)|in the queue too long|too long in (?:the )?queue|"
         r"not collected|failing for a long time|(?:aborted|failed|condition occurred|tried|attempts?|hours?|days?) (?:after|over|for) [\d.]+|exceeded maximum delivery attempts|maximum (?:number of )?(?:delivery )?(?:attempts|retries)|time ?out (?:exceeded|of)|"
-        r"delivery time|lifetime|gave up|timed? ?out|connection (?:refused|reset|failed|lost)|(?:not|n't|no) respon[ds]\w*|(?:unable|failed|not able|n't able|could ?n[o']t) (?:to )?(?:establish|connect|make a connection)|unreachable|no answer|unavailable or busy|deferred"
+        r"delivery time|lifetime|gave up|timed? ?out|connection (?:refused|reset|failed|lost)|(?:not|n't|no) respon[ds]\w*|(?:unable|failed|not able|n't able|could ?n[o']t) (?:to )?(?:establish|connect|make a connection)|unreachable|no answer|socket error|requests to connect|network (?:error|problem)|unavailable or busy|deferred"
     )),
     ("content", r"policy|spf|dkim|dmarc|banned|prohibited|not permitted|unacceptable|refused by|filter|security|greylist"),
     ("other", r"loop|too many hops|relay|authenticat|permission|authoriz|denied|not accept|restricted|reverse dns|rdns|\bptr\b|helo|sender (?:address|domain|verify|rejected)|protocol|rate ?limit|too many|service (?:not available|unavailable)|challenge|configuration|internal"),
@@ -76,6 +76,9 @@ _BOUNCE_TYPES = {
     "expired": ("Transient", "General"),
     "unsubscribed": ("Transient", "General"),
 }
+
+
+_NOT_TRIED = ("suppressed", "unsubscribed")
 
 
 def status_of(text: str) -> str | None:
@@ -112,13 +115,15 @@ def best_status(status: str | None, diagnostic: str | None) -> str | None:
 
 
 def reason_of(status: str | None, diagnostic: str | None, notice: str = "") -> str:
-    """The reason by the status, by the server's words, by what else the notice says."""
+    """The reason by the status, by the server's words, by what else the notice says. That an address is not tried at all has no status."""
+    told = reason_in(diagnostic) if diagnostic else None
+    if told in _NOT_TRIED:
+        return told
     for found in (status, status_of(diagnostic or "")):
         if found and found[2:] not in _VAGUE and (reason := _BY_STATUS.get(found[2:])):
             return reason
-    for words in (diagnostic, notice):
-        if words and (reason := reason_in(words)):
-            return reason
+    if reason := told or (reason_in(notice) if notice else None):
+        return reason
     vague = _BY_STATUS.get(status[2:]) if status else None
     return vague or ("other" if status or diagnostic else "unknown")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from inbox.parsing.message import Message
 
 _DAEMON = re.compile(
-    r"mailer[-_ ]?daemon|post ?master|mail[-._ ]?(?:er)?[-._ ]?(?:delivery|administrator|daemon)|delivery[-_ ]?(?:sub)?system|\bmdaemon@|system administrator|"
+    r"mailer[-_ ]?daemon|post[-_ ]?master|mail[-._ ]?(?:er)?[-._ ]?(?:delivery|administrator|daemon)|delivery[-_ ]?(?:sub)?system|\bmdaemon@|system administrator|"
     r"mail[-._ ]?system|(?:^|\W)bounces?\b|^\W+$|microsoft exchange|e-?mail delivery|mail-?daemon|delivery@|maildelivery",
     re.IGNORECASE,
 )

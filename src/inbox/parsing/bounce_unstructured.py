@@ -30,16 +30,18 @@ def read_unstructured(message: Message) -> Bounce | None:
     body = read_body(notice.words, addresses=bool(found), others=any(one.address.lower() not in own for one in found), returned=returned)
     if message.report_type == "disposition-notification" and not _refused(message, notice):
         return None
+    if head.daemon and not found and (wrapped := _wrapped(message)):
+        return wrapped
     if not is_bounce(head, body, notice.words):
-        return _wrapped(message) if head.daemon else None
+        return None
     return Bounce(_recipients(message, notice, found), original_of(message))
 
 
 def _wrapped(message: Message) -> Bounce | None:
-    """A report that a gateway put into a mail with the same Message-ID, to write something above it."""
+    """A report that a gateway put into another mail, to write something above it: the outer one, from a daemon too, names nobody itself."""
     for part in returned_parts(message.parts):
         inner = type(message)(part.transferred(_MOST_OCTETS).octets, message.limits)
-        if inner.message_id and inner.message_id == message.message_id and (found := status_parts(inner.parts)):
+        if inner.media == "multipart/report" and read_head(inner).daemon and (found := status_parts(inner.parts)):
             return of_status(inner, found)
     return None
 

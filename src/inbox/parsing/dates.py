@@ -11,6 +11,8 @@ _PLAIN = re.compile(
     r"(?:[A-Za-z]{3}\s*,\s*)?(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s+([+-])(\d{2})(\d{2})\s*(?:\([^()]*\))?",
     re.ASCII,
 )
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", re.ASCII)
+_ZONE = re.compile(r"(?:\b(?:GMT|UTC|UT))?([+-])(\d{2}):?(\d{2})\b", re.ASCII)
 _LONGEST = 200
 
 
@@ -36,9 +38,15 @@ def _from_plain(found: re.Match[str]) -> datetime:
 
 
 def _from_odd(text: str) -> datetime | None:
-    """Obsolete forms: two-digit years, named zones, missing weekdays."""
-    found = parsedate_tz(text)
+    """Obsolete forms (RFC 5322 section 4.3): years of two and three digits, named zones, missing weekdays. And what programs write that never read
+    the RFC: ISO 8601, `GMT+0100`, `+01:00`.
+    """
+    if _ISO.match(text):
+        date = datetime.fromisoformat(text)
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
+    found = parsedate_tz(_ZONE.sub(r"\1\2\3", text.rstrip(" ;,.")))
     if not found:
         return None
     year, month, day, hour, minute, second = found[:6]
+    year += 1900 if 100 <= year < 1000 else 0
     return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone(timedelta(seconds=found[9] or 0)))

@@ -27,6 +27,9 @@ _KINDS = {
 _NAMES = re.compile(
     rf"(?<![-])(?:x_|ydp[0-9a-f]{{4,12}})?(?<![A-Za-z-])({'|'.join(sorted(_KINDS, key=len, reverse=True))})(?![\w-])|(type\s*=\s*[\"']?cite\b)"
 )
+_HINTS = tuple(dict.fromkeys(["cite", *("uote" if "uote" in name else name for name, kind in _KINDS.items() if kind != "signature")]))
+"""Without one of these no name of a quotation is there."""
+
 _BORDER = re.compile(
     r"border(?:-top)?\s*:\s*(?:none\s*;\s*border-top\s*:\s*)?solid\s+#?\w+\s+1\.?0?p[tx]|border-top-(?:width|color)\s*:", re.IGNORECASE
 )
@@ -61,6 +64,8 @@ def mark(name: str, attributes: str) -> str:
 
 def shows_quotation(html: str) -> bool:
     """A quick look: whether some element may be a mail that is quoted."""
+    if not any(hint in html for hint in _HINTS):
+        return False
     return any(found[2] or _KINDS[found[1]] != "signature" for found in _NAMES.finditer(html))
 
 

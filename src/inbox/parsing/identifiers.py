@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 _ID = re.compile(r"<([^<>]{1,998})>")
+_BARE = re.compile(r"[^<>\"(),;@]{1,500}@[^<>\"(),;@]{1,498}")
 _BLANK = re.compile(r"\s+")
 _MOST = 1000
 
 
 def read_ids(text: str) -> tuple[str, ...]:
     """Every identifier of a field, with its angle brackets, each once, in order. Blanks within one come from folding and go."""
+    if "<" not in text:  # some mailers leave the brackets out
+        text = " ".join(f"<{word}>" for word in text.split() if _BARE.fullmatch(word))
     found = (f"<{_BLANK.sub('', match[1])}>" for match in _ID.finditer(text))
     return tuple(dict.fromkeys(one for one in found if one != "<>"))[:_MOST]
 

@@ -9,9 +9,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from inbox.parsing.charsets import decode
+from inbox.parsing.charsets import codec_of, decode
 from inbox.parsing.header import unfold_text
-from inbox.parsing.words import Hint, decode_text, no_hint
+from inbox.parsing.words import Hint, decode_text, hint_for, no_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,8 @@ _PLAIN_PARAMETER = re.compile(r";\s*([\w*-]+)=(?:\"([^\"]*)\"|([^\s;]*))")
 _SECTION = re.compile(r"(?:\*(\d{1,4}))?(\*)?")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PATH = re.compile(r"[A-Za-z]:\\[^\\\"]|\\\\[^\\\"]")
+_LONGEST_LANGUAGE = 35
 _MOST_PARAMETERS = 200
 _SHORT = 2000
 _COMMON = 60
@@ -49,7 +51,7 @@ class Media(NamedTuple):
         """A parameter as text: the extended form (RFC 2231) before the plain one, whose encoded words are decoded too."""
         sections = _sections(self.parameters, name)
         if sections:
-            return _join(sections)
+            return _join(sections, hint)
         plain = self.parameters.get(name)
         return decode_text(plain.encode("latin-1"), hint).text if plain is not None else None
 
@@ -104,7 +106,7 @@ def _odd_parameters(text: str, start: int) -> tuple[Mapping[str, str], tuple[str
         if match[1] is None:
             continue
         name = match[1].lower()
-        value = match[3].strip() if match[2] is None else _ESCAPED.sub(r"\1", match[2]) if "\\" in match[2] else match[2]
+        value = match[3].strip().removeprefix('"') if match[2] is None else _unescaped(match[2])
         if name in found:
             twice.append(name)
         found.setdefault(name, value)
@@ -118,16 +120,32 @@ def _sections(parameters: Mapping[str, str], name: str) -> list[tuple[int, bool,
         if key.startswith(name + "*") and (match := _SECTION.fullmatch(key, len(name))):
             found.append((int(match[1] or 0), bool(match[2]), value))
     found.sort(key=lambda section: (section[0], not section[1]))
-    return [section for n, section in enumerate(found) if section[0] == n or section is found[0]]
+    each = list({number: (number, encoded, value) for number, encoded, value in reversed(found)}.values())[::-1]
+    return [section for n, section in enumerate(each) if section[0] == n or n == 0]
 
 
-def _join(sections: list[tuple[int, bool, str]]) -> str:
-    charset = None
+def _join(sections: list[tuple[int, bool, str]], hint: Hint) -> str:
+    charset, first = "", sections[0][2]
+    if sections[0][1]:
+        charset, first = _charset_apart(first)
     octets = b""
-    for n, (_, encoded, value) in enumerate(sections):
-        text = value
-        if n == 0 and encoded and value.count("'") >= 2:
-            charset, _, text = value.split("'", 2)  # charset'language'value (RFC 2231 section 4)
+    for (_, encoded, _), text in zip(sections, [first, *(value for _, _, value in sections[1:])], strict=True):
         part = text.encode("latin-1")
         octets += _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), part) if encoded else part
-    return decode(octets, charset or None).text
+    if not charset and b"=?" in octets:
+        return decode_text(octets, hint).text  # an encoded word that was cut in pieces, which RFC 2231 forbids
+    return decode(octets, charset or None, None if charset else hint_for(octets, hint)).text
+
+
+def _charset_apart(text: str) -> tuple[str, str]:
+    """charset'language'value (RFC 2231 section 4), also without the language."""
+    charset, first, rest = text.partition("'")
+    language, second, value = rest.partition("'")
+    if second and (not charset or len(language) <= _LONGEST_LANGUAGE):
+        return charset, value
+    return (charset, rest) if first and codec_of(charset) else ("", text)
+
+
+def _unescaped(text: str) -> str:
+    """Quoted pairs undone (RFC 5322 section 3.2.1), but for the path of a file, which Windows writes as it is."""
+    return text if "\\" not in text or _PATH.match(text) else _ESCAPED.sub(r"\1", text)

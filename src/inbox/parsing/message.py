@@ -129,7 +129,13 @@ class Message:
     @property
     def thread(self) -> str | None:
         """What the mails of one conversation share, as far as one mail alone can tell: the identifier of the first one, if it is named."""
-        return self.references[0] if self.references else self.conversation.key
+        for ids in (self.references, self.in_reply_to):
+            if ids:
+                return ids[0]
+        subject = self.subject or ""
+        if self.message_id and ":" not in subject and subject.isascii() and not self.header("thread-index"):
+            return self.message_id  # without a colon it is no answer that names nothing
+        return self.conversation.key
 
     @lazy
     def conversation(self) -> Conversation:

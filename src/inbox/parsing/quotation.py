@@ -18,9 +18,12 @@ _ODD |= dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3
 _ODD |= {0x2019: "'", 0x02BC: "'", 0xFF1A: ":", 0xFF1C: "<", 0xFF1E: ">", 0x0456: "\u0456"}
 
 
+_SOME_ODD = re.compile("[" + "".join(map(re.escape, map(chr, _ODD))) + "]")
+
+
 def plain(text: str) -> str:
     """The text with simple blanks, dashes and colons, without characters that are not seen; as many lines as before."""
-    return text if text.isascii() else text.translate(_ODD)
+    return text.translate(_ODD) if not text.isascii() and _SOME_ODD.search(text) else text
 
 
 def any_word(role: str) -> str:
@@ -84,7 +87,7 @@ SHARED = re.compile(
 """Text and introduction in one line."""
 
 _TITLE = re.compile(r"[\s>*_=]{0,20}(?:-{2,60}|_{4,60})[\s*_]{0,4}(?P<title>[^\s*_-][^\n]{1,80}?)[\s*_:]{0,4}[-_]{0,60}[\s*>]{0,10}$")
-_BARE = re.compile(r"[\s*_>]{0,20}(?P<title>[^\s*_>][^\n]{1,80}?)\s?[*_:]{0,4}\s{0,10}$")
+_AROUND = " \t*_>:"
 SHARED_TITLE = re.compile(r"(?P<before>[^\n]{1,250}?[^\s-])\s{0,8}-{3,60}\s?(?P<title>[^\s-][^\n-]{2,40}?)\s?-{3,60}")
 SOME_TITLE = re.compile(r"[\s>*_]{0,10}-{3,60}[^-\n]{3,60}-{3,60}\s*$")
 """Some title between dashes: of a quotation, when a header follows."""
@@ -121,7 +124,9 @@ _BEGINS_FORWARDED = frozenset(
 
 def is_original(line: str, *, bare: bool = False) -> bool:
     """`-----Original Message-----`; `bare`: without the dashes."""
-    found = (_BARE if bare else _TITLE).match(line)
+    if bare:
+        return line.strip(_AROUND).lower() in _ORIGINALS
+    found = _TITLE.match(line)
     return bool(found) and found["title"].lower() in _ORIGINALS if found else False
 
 
@@ -133,8 +138,7 @@ def is_forwarded(line: str) -> bool:
     """`---------- Forwarded message ---------`, `Begin forwarded message:`: what follows was sent on, on purpose."""
     if "--" in line and (found := _TITLE.match(line)) and found["title"].lower().startswith(_FORWARDS):
         return True
-    found = _BARE.match(line)
-    return bool(found) and found["title"].lower() in _BEGINS_FORWARDED if found else False
+    return line.strip(_AROUND).lower() in _BEGINS_FORWARDED
 
 
 _NAMED = re.compile(r"[ \t>|]{0,20}[*_]{0,3}(?P<name>[^\W\d_][^:\n*]{0,30}?)\s?[*_]{0,3}\s?:[*_]{0,3}")
@@ -165,6 +169,15 @@ _OVER = re.compile(
     r"\b(?:above|below|über|oberhalb|unterhalb|dessus|dessous|encima|arriba|acima|sopra|boven|ovan\w*|ovenfor)\b", re.IGNORECASE
 )
 _BORDER = re.compile(r"\b(?:line|text|message|e-?mail|linie|zeile|ligne|línea|linea|linha|riga|lijn|regel|linje\w*)\b", re.IGNORECASE)
+
+
+_OVER_HINTS = ["above", "below", "über", "oberhalb", "unterhalb", "dess", "encima", "arriba", "acima", "sopra", "boven", "oven", "ovan"]
+
+
+def may_have_answer_above(text: str) -> bool:
+    """A quick look: without one of these words `answer_above` says no to every line of the text."""
+    low = text.lower()
+    return any(hint in low for hint in _OVER_HINTS)
 
 
 def answer_above(line: str) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
 _LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
+_DIGIT = re.compile(r"\d")
+_INTRODUCES_LINES = 8  # more than any introduction takes
 _MARK = re.compile(r"\s{0,20}>")
 _NOT_MARK = re.compile(r"[\s>]{0,20}>{2,}[^<]*<{2,}\s*$")
 _FORWARD = re.compile(
@@ -128,13 +130,18 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
     pieces: list[_Piece] = []
     at = begun = 0
     end = len(body.plain)
+    cold = _cold(body)
     while at < end:
+        if cold[at]:
+            at += 1
+            continue
         stop, sign, shared = _quotation(body, at, forward=forward)
         if stop == at:
             at += 1
             continue
         if shared:
             _break_line(body, at, shared)
+            cold.insert(at, False)
             at, stop, end = at + 1, stop + 1, end + 1
         if begun < at:
             pieces.append(_Piece("text", begun, at))
@@ -146,6 +153,25 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
     if begun < end:
         pieces.append(_Piece("text", begun, end))
     return pieces
+
+
+def _cold(body: _Body) -> list[bool]:
+    """Which lines cannot begin a quotation, by a quick look: every introduction has a date, an address, a colon or a rule in its first lines."""
+    cold = [False] * len(body.plain)
+    answers = quotation.may_have_answer_above("\n".join(body.plain))
+    near = 0
+    for n in range(len(cold) - 1, -1, -1):
+        line = body.plain[n]
+        near = _INTRODUCES_LINES if _hot(line) else near - 1
+        if near <= 0 and not body.marked[n] and not (body.signs and body.signs[n]):
+            line = line[:LOOK]
+            cold[n] = not (quotation.is_forwarded(line) or (answers and quotation.answer_above(line)))
+    return cold
+
+
+def _hot(line: str) -> bool:
+    signs = ":" in line or "@" in line or ">" in line or "--" in line or "__" in line
+    return signs or line.rstrip()[-1:] == "-" or _DIGIT.search(line) is not None
 
 
 def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 _MOST_OCTETS = 1 << 20
 _MOST_RECIPIENTS = 1000
 _MOST_DIAGNOSTIC = 1000
-_ACTIONS = {"failure": "failed", "fail": "failed", "error": "failed", "undeliverable": "failed", "delay": "delayed", "deferred": "delayed"}
+_ACTIONS = {
+    "failure": "failed",
+    "fail": "failed",
+    "error": "failed",
+    "undeliverable": "failed",
+    "expired": "failed",
+    "delay": "delayed",
+    "deferred": "delayed",
+}
 DELIVERED = ("delivered", "relayed", "expanded")
 _REPORTS_IN = ("multipart/alternative", "multipart/signed", "multipart/encrypted", "multipart/related")
 

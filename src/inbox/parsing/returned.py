@@ -22,7 +22,11 @@ _IDENTIFIER = re.compile(r"<[^<>\s]{1,998}>")
 
 def returned_parts(parts: list[Part]) -> list[Part]:
     """The parts that hold the returned mail or its header; not those of a mail within it."""
-    return [part for part in parts if not part.within and part.media.value in (*_MESSAGES, *_HEADERS)]
+    return [
+        part
+        for part in parts[1:]
+        if not part.within and (part.media.value in (*_MESSAGES, *_HEADERS, "message/partial") or "received" in part.index)
+    ]
 
 
 def returned_field(parts: list[Part], text: str, name: str) -> str | None:
@@ -47,6 +51,8 @@ def original_id(parts: list[Part], text: str, fields: tuple[str, ...]) -> str | 
 
 def _headers(parts: list[Part]) -> Iterator[str]:
     for part in parts:
+        if "received" in part.index:  # the returned mail stands where the header of a part should
+            yield "\n".join(f"{field.name}:{field.text.rstrip()}" for field in part.fields)
         octets = part.transferred(_MOST_OCTETS).octets
         text = octets.decode("latin-1").lstrip("\r\n")
         yield re.split(r"\r?\n\r?\n", text, maxsplit=1)[0] if part.media.value in _MESSAGES else text

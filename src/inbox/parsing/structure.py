@@ -23,7 +23,7 @@ from inbox.parsing.words import Hint, no_hint
 
 _LONGEST_DELIMITER = 1000
 _MOST_GUESSES = 10
-_MOST_MISSES = 100_000
+_MOST_MISSES = 50_000
 _NO_MEDIA = Media("", {})
 _TEXT = Media("text/plain", {})
 _MESSAGE = Media("message/rfc822", {})

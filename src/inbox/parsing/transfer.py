@@ -53,7 +53,7 @@ def decode_transfer(octets: bytes, encoding: str) -> Transferred:
     if encoding == "quoted-printable":
         return Transferred(binascii.a2b_qp(octets))
     decoding = Decoding(octets, 0, len(octets), encoding)
-    return Transferred(b"".join(decoding), decoding.code, decoding.detail)
+    return Transferred(decoding.whole(), decoding.code, decoding.detail)
 
 
 class Decoding:
@@ -77,6 +77,17 @@ class Decoding:
             return iter([_BY_LINES[self.encoding](self.raw[self.start : self.end])])
         self.code, self.detail = "transfer-encoding-unknown", self.encoding
         return self._plain()
+
+    def whole(self) -> bytes:
+        """All pieces as one. Sound base64 is decoded where it stands, so that nothing is held twice."""
+        if self.encoding == "base64" and self.end - self.start > _WINDOW:
+            others = sum(self.raw.count(octet, self.start, self.end) for octet in (b"\n", b"\r", b"="))
+            digits = self.end - self.start - others
+            decoded = _decoded(memoryview(self.raw)[self.start : self.end])
+            if len(decoded) == digits * 3 // 4 and digits % 4 != 1:
+                return decoded
+            del decoded
+        return b"".join(self)
 
     def _windows(self, *ends: bytes) -> Iterator[tuple[int, int]]:
         """Offsets of windows: each ends behind a line end if there is one in it, else before the last `=`."""
@@ -135,7 +146,7 @@ class Decoding:
         return b"".join(decoded)
 
 
-def _decoded(octets: bytes) -> bytes:
+def _decoded(octets: bytes | memoryview) -> bytes:
     try:
         return binascii.a2b_base64(octets)
     except binascii.Error:

@@ -2,6 +2,9 @@
 
 A failed sync is never tried again on the same connection (what the kernel then holds of the file is unknown): whatever raises inside a
 write closes the connection, and the next call opens a new one. That is also how the store comes back when the disk has room again.
+Another connection stays open all the time: while one does, SQLite keeps in shared memory how far the log is valid. If the last one were
+closed, the next would read the log anew and take the transaction whose sync had failed for a good one; what is acknowledged on top of it
+would go with it in a power cut. As it is, the next transaction is written over it.
 
 Two kinds of transaction. *Durable* ones run with synchronous=FULL: when they return, all that was committed before them is on stable
 storage. *Light* ones (leases, marks) run with synchronous=NORMAL: they are in the log in order, and synced by the next durable one. A
@@ -83,6 +86,8 @@ class Connections:
         self._watchers: list[sqlite3.Connection] = []
         self._closed = False
         self._file = _identity(path)
+        if not read_only:
+            self._watchers.append(connect(path, durable=False))  # stays until the end, see above
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -134,4 +134,9 @@ def _bring_up_to_date(path: Path, *, read_only: bool) -> None:
 
 def _cannot_open(folder: Path, error: Exception) -> StoreError:
     found = as_store_error(error)
-    return found if isinstance(found, StoreCorrupt) else StoreError(f"the store in {folder} cannot be opened: {error}")
+    if isinstance(found, StoreCorrupt):
+        return found
+    remedy = ""
+    if folder.exists() and not os.access(folder, os.W_OK):
+        remedy = "; the folder is read-only for this user: make it writable (mount, owner, mode), or name another one with --dir"
+    return StoreError(f"the store in {folder} cannot be opened: {error}{remedy}")

@@ -62,7 +62,7 @@ class Doors:
         def accept() -> Wire:
             return session(self._server, implicit_tls=kind == "smtps")
 
-        for sock in _sockets(listener):
+        for sock in _sockets(kind, listener):
             self._listeners.append(await loop.create_server(accept, sock=sock, backlog=_WAITING))
             host, port = sock.getsockname()[:2]
             self.addresses.append(Address(host, port, kind))
@@ -95,7 +95,7 @@ async def open_doors(
     Shortage(counter, asyncio.get_running_loop())
     server = Server(settings, gate, counter, hold, clock)
     if settings.smtps and server.tls is None:
-        raise ConfigError("smtps needs a certificate: set tls.certificate and tls.key")
+        raise ConfigError("setting smtps (--smtps) needs a certificate: set tls.certificate (--certificate) and tls.key (--key)")
     sweep(server.spool)
     doors = Doors(server)
     try:
@@ -108,18 +108,22 @@ async def open_doors(
     return doors
 
 
-def _sockets(listener: str) -> Iterator[socket.socket]:
+def _sockets(kind: str, listener: str) -> Iterator[socket.socket]:
     host, _, port = listener.rpartition(":")
     host = host.strip("[]")
     try:
         found = socket.getaddrinfo(None if host == "*" else host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {listener}: {error.strerror or error}; write an address of this machine") from None
+        raise ConfigError(
+            f"setting {kind} (--{kind}): cannot listen on {listener}: {error.strerror or error}; write an address of this machine"
+        ) from None
     for family, _, _, _, address in dict.fromkeys(found):
         try:
             yield _socket(family, address)
         except OSError as error:
-            raise ConfigError(f"cannot listen on {listener}: {error.strerror or error}; choose another port or address") from None
+            raise ConfigError(
+                f"setting {kind} (--{kind}): cannot listen on {listener}: {error.strerror or error}; choose another port or address"
+            ) from None
 
 
 def _socket(family: int, address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]) -> socket.socket:

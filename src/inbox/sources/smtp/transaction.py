@@ -12,8 +12,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from inbox.errors import InboxError
@@ -37,8 +36,8 @@ class Transaction(Login):
         self._extended = self._utf8 = False
         self._accepted: list[str] = []
         self._body: Body | None = None
-        self._reading = False
-        self._read_since = 0.0
+        self._reading: Body | None = None
+        self._read_since = self._session_left = 0.0
         self._read_before = self._small_talk = self._put_off = 0
 
     @property
@@ -49,8 +48,8 @@ class Transaction(Login):
     def check_time(self, now: float) -> None:
         """As Wire, and a mail has to come at the lowest rate at least."""
         limits = self.server.limits
-        if self._reading and self._body is not None:
-            came = self._body.received - self._read_before
+        if self._reading is not None:
+            came = self._reading.received - self._read_before
             if came < limits.data_rate * (now - self._read_since - limits.idle):
                 self.interrupt(replies.TOO_SLOW, "slow")
         super().check_time(now)
@@ -119,9 +118,13 @@ class Transaction(Login):
         self._no_argument(argument)
         self._body = body = self._new_body()
         self._say(replies.SEND_DATA)
-        with self._one_piece():
+        try:
             await self._receive(body)
-            await self._hand_in(body)
+        except InboxError:
+            raise
+        except Exception:
+            raise self._broken() from None
+        await self._hand_in(body)
 
     async def smtp_BDAT(self, argument: str) -> None:
         """RFC 3030: octets by number. They are read whatever is wrong, or they would be taken for commands."""
@@ -135,11 +138,15 @@ class Transaction(Login):
             body.refuse(wrong, "order")
         else:
             body = self._body = self._body or self._new_body(chunked=True)
-        with self._one_piece():
+        try:
             await self._receive_chunk(body, size, last=last)
-            if wrong is None and last:
-                await self._hand_in(body)
-                return
+        except InboxError:
+            raise
+        except Exception:
+            raise self._broken() from None
+        if wrong is None and last:
+            await self._hand_in(body)
+            return
         if body.problem is not None:
             raise Refused(body.problem, body.reason)
         self._say(replies.CHUNK_OK)
@@ -147,55 +154,50 @@ class Transaction(Login):
     def _new_body(self, *, chunked: bool = False) -> Body:
         return Body(self.server.limits.size, mend=self.server.mend, folder=self.server.spool, chunked=chunked)
 
-    @contextmanager
-    def _one_piece(self) -> Iterator[None]:
-        """Where a mail ends is not known when reading it fails: nothing behind it may be a command."""
-        try:
-            yield
-        except (HangUp, Refused):
-            raise
-        except Exception:
-            _LOG.exception("a mail could not be read", extra={"ip": self.ip})
-            raise HangUp(INTERNAL, "internal") from None
+    def _broken(self) -> HangUp:
+        """Where a mail ends is not known when reading it failed: nothing behind it may be a command."""
+        _LOG.exception("a mail could not be read", extra={"ip": self.ip})
+        return HangUp(INTERNAL, "internal")
 
-    @contextmanager
-    def _reading_mail(self, before: int) -> Iterator[None]:
-        """Time spent here does not count for the session, and is watched. `before`: octets that came already."""
-        began = self._read_since = self.loop.time()
-        ends, self._ends = self._ends, began + self.server.limits.data
-        self._read_before, self._reading = before, True
-        try:
-            yield
-        finally:
-            self._reading = False
-            self._ends = ends + self.loop.time() - began
+    def _begin_reading(self, body: Body) -> None:
+        """What comes now is watched, and its time does not count for the session."""
+        self._read_since, self._read_before, self._reading = self.loop.time(), body.received, body
+        self._session_left = self._ends - self._read_since
+        self._ends = self._read_since + self.server.limits.data
+
+    def _end_reading(self) -> None:
+        self._reading = None
+        self._ends = self.loop.time() + self._session_left
 
     async def _receive(self, body: Body) -> None:
         """Read a mail to its final dot."""
-        with self._reading_mail(0):
+        self._begin_reading(body)
+        rest = body.feed(self._take(_BITE))
+        while rest is None:
+            await self._come(body)
             rest = body.feed(self._take(_BITE))
-            while rest is None:
-                await self._come(body)
-                rest = body.feed(self._take(_BITE))
+        if rest:
             self._buffer[:0] = rest
         if body.spooled:
             await asyncio.to_thread(body.close)
+        self._end_reading()
 
     async def _receive_chunk(self, body: Body, size: int, *, last: bool) -> None:
         """Read so many octets."""
-        with self._reading_mail(body.received):
-            while size:
-                chunk = self._take(min(size, _BITE))
-                size -= len(chunk)
-                body.add(chunk)
-                if size:
-                    await self._come(body)
+        self._begin_reading(body)
+        while size:
+            chunk = self._take(min(size, _BITE))
+            size -= len(chunk)
+            body.add(chunk)
+            if size:
+                await self._come(body)
         if last:
             body.end()
         elif body.full:
             await asyncio.to_thread(body.spill)
         if last and body.spooled:
             await asyncio.to_thread(body.close)
+        self._end_reading()
 
     async def _come(self, body: Body) -> None:
         """Wait until there is more of the mail; what waits for the disk is written meanwhile."""

@@ -58,7 +58,7 @@ class Wire(SMTP):
         self._buffer = bytearray()
         self._out: list[bytes] = []
         self._dialogue: Coroutine[Any, Any, None]
-        self._waits = False
+        self._waits = self._began_to_wait = False
         self._over = self._eof = self._reading_paused = self._writing_paused = False
         self._below_tls: Any = None
         self._deaf = self._is_proxy = False
@@ -118,7 +118,9 @@ class Wire(SMTP):
     # what the server calls
 
     def check_time(self, now: float) -> None:
-        """End the session when the client let it wait for too long."""
+        """End the session when the client let it wait for too long. It is asked once a tick, and waits are counted from a tick on."""
+        if self._began_to_wait:
+            self._began_to_wait, self._due = False, now + self.server.idle
         if self._over:
             if now >= self._due:
                 self.abort()
@@ -165,21 +167,25 @@ class Wire(SMTP):
             self._go_on()
 
     async def _wait(self) -> None:
-        self._due = self.loop.time() + self.server.idle
+        self._began_to_wait = True
         await _client()
 
     async def _more(self) -> None:
         """Send what is said, then wait until the client says more. HangUp when it has gone, or time is up."""
         before = len(self._buffer)
-        self._flush()
-        self._listen_again()
+        if self._out:
+            self._flush()
+        if self._deaf:
+            self._listen_again()
         while self._writing_paused:
             await self._wait()
-        self._resume_reading()
+        if self._reading_paused:
+            self._resume_reading()
         while len(self._buffer) == before:
             if self._eof:
                 raise HangUp(None, "gone")
-            await self._wait()
+            self._began_to_wait = True
+            await _client()
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self._over:
@@ -187,7 +193,7 @@ class Wire(SMTP):
             self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        if self._reading_paused and not self._over:
+        if not self._over:
             self._reading_paused = False
             self.transport.resume_reading()
 
@@ -302,7 +308,7 @@ class Wire(SMTP):
         self._flush()
         self._listen_again()
         self._buffer.clear()
-        self._due = self.loop.time() + _LINGER
+        self._began_to_wait, self._due = False, self.loop.time() + _LINGER
         self._over = True
         self.transport.close()
 
