@@ -27,7 +27,7 @@ TARGETS = (*OCTETS, "protocol")
 WORK = ROOT / ".fuzz"
 PASSWORD = {"INBOX_FUZZ_PASSWORD": "secret"}
 _PER_INPUT = 20  # seconds after which one input is taken for a hang
-_LONGEST = {"data": 400, "commands": 700, "session": 1500, "parse": 20_000}  # octets
+_LONGEST = {"data": 400, "commands": 700, "session": 800, "parse": 20_000}  # octets
 
 
 class Result(NamedTuple):

@@ -7,6 +7,7 @@ many errors are left. Its mails are read by the slow reference. What is answered
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from fuzz.door import RememberingGate, door, well_formed
 from fuzz.memory import Client, cut, wait_for
-from fuzz.reference import read
+from fuzz.reference import Read, read
 from fuzz.sessions import finals
 from inbox.sources.smtp.session import LmtpSession, Session
 
@@ -44,6 +45,19 @@ LINES = [b"", b"x", b".", b"..", b".x", b"x" * 40, b"a\nb", b"a\rb", b"\r", b"\0
 REASONS = {"line endings": "550 5.5.2", "size": "552 5.3.4"}
 
 
+def mended(stream: bytes) -> bytes:
+    """With CRLF only."""
+    return re.sub(rb"\r\n|\r|\n", b"\r\n", stream)
+
+
+def objections(stream: bytes, *, whole: bool, mend: bool) -> frozenset[str]:
+    """Why a mail that came so far without dots may be refused; a CR at its end may still become CRLF."""
+    seen = stream if whole or not stream.endswith(b"\r") else stream[:-1]
+    bare = not mend and (b"\0" in seen or mended(seen) != seen)
+    big = len(mended(seen) if mend else seen) > LIMITS["size"]
+    return frozenset(name for name, so in (("line endings", bare), ("size", big)) if so)
+
+
 @dataclass
 class Model:
     """What a server knows of a session. Each command gives the beginnings of its replies, several where more than one is right."""
@@ -54,6 +68,8 @@ class Model:
     under_way: bool = False
     sender: str | None = None
     taken: list[str] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    chunked: bool = False
     errors: int = 0
     closed: bool = False
     stored: list[tuple[str | None, tuple[str, ...], bytes]] = field(default_factory=list)
@@ -68,6 +84,7 @@ class Model:
 
     def forget(self) -> None:
         self.under_way, self.sender, self.taken = False, None, []
+        self.chunked, self.chunks = False, []
 
     def hello(self, verb: str, name: str) -> list[tuple[str, ...]]:
         if (verb == "LHLO") != self.lmtp:
@@ -99,13 +116,28 @@ class Model:
         return [("250 2.1.5",)]
 
     def data(self) -> list[tuple[str, ...]]:
-        return [("354",)] if self.taken else self.no("503 5.5.1")
+        return [("354",)] if self.taken and not self.chunked else self.no("503 5.5.1")
+
+    def chunk(self, octets: bytes, last: bool) -> list[tuple[str, ...]]:
+        """BDAT: no dots; what is wrong with a chunk is said behind it, and again behind all that follow (RFC 3030 section 2)."""
+        if not self.taken:
+            return self.no("503 5.5.1")
+        self.chunked = True
+        self.chunks.append(octets)
+        stream = b"".join(self.chunks)
+        wrong = objections(stream, whole=last, mend=self.mend)
+        if last:
+            return self.answered(Read(mended(stream) if self.mend else stream, wrong, b""))
+        return self.no(*(REASONS[reason] for reason in wrong)) if wrong else [("250 2.0.0",)]
 
     def content(self, octets: bytes) -> list[tuple[str, ...]]:
         """A mail whose end is the end of these octets."""
         found = read(octets, limit=LIMITS["size"], mend=self.mend)
         assert found is not None
         assert found.rest == b""
+        return self.answered(found)
+
+    def answered(self, found: Read) -> list[tuple[str, ...]]:
         answers, replies = len(self.taken) if self.lmtp else 1, tuple(REASONS[reason] for reason in found.reasons)
         if not replies:
             self.stored.append((self.sender, tuple(dict.fromkeys(self.taken)), found.octets))
@@ -164,6 +196,13 @@ class Sessions(RuleBasedStateMachine):
             self.wanted += self.model.content(octets)
 
     @open_
+    @rule(octets=st.lists(st.sampled_from([*LINES, b"\r\n", b"\n"]), max_size=4).map(b"".join), last=st.booleans())
+    def bdat(self, octets: bytes, last: bool) -> None:
+        wanted = self.model.chunk(octets, last)
+        self.pending += b"BDAT %d%s\r\n" % (len(octets), b" LAST" if last else b"") + octets
+        self.wanted += wanted
+
+    @open_
     @rule(mails=st.integers(1, 3), lines=st.lists(st.sampled_from(LINES[:6]), max_size=3))
     def whole_mails(self, mails: int, lines: list[bytes]) -> None:
         """The way of a client that knows what it wants."""
@@ -184,7 +223,7 @@ class Sessions(RuleBasedStateMachine):
     @rule(line=st.sampled_from(["DATA now", "RSET now", "FOO", "", "MAIL", "N\0OP", "STARTTLS"]))
     def wrong(self, line: str) -> None:
         known = {
-            "DATA now": "501 5.5.4" if self.model.taken else "503 5.5.1",
+            "DATA now": "501 5.5.4" if self.model.taken and not self.model.chunked else "503 5.5.1",
             "RSET now": "501 5.5.4",
             "N\0OP": "500 5.5.2",
             "STARTTLS": "502 5.5.1",

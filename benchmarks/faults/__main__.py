@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import clock
 import crash
 import damage
 import limits
@@ -43,7 +44,9 @@ PROOFS = (
     Proof("slow-disk", syscalls.slow_disk, (8, 4, 2)),
     Proof("full-disk", limits.full_disk, (400, 200, 120)),
     Proof("descriptors", limits.descriptors, (120, 90, 60)),
+    Proof("clock", clock.clock, (6, 6, 2)),
     Proof("sigterm", stopping.sigterm, (100, 10, 2)),
+    Proof("sigterm-control", stopping.sigterm_control, (3, 3, 3)),
     Proof("damaged-page", damage.damaged_page, (40, 6, 2)),
     Proof("damaged-running", damage.damaged_running, (200, 50, 20)),
     Proof("cut-log", damage.cut_log, (30, 5, 2)),

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -94,9 +93,9 @@ class Client:
                 return code, text
         return code, text
 
-    def mail(self, data: bytes) -> tuple[int, str]:
+    def mail(self, data: bytes, recipient: bytes = b"u@local.test") -> tuple[int, str]:
         """One mail: the first refusal, or the answer to the final dot."""
-        code, text = self.envelope()
+        code, text = self.envelope(recipient=recipient)
         return self.ask(data + b".\r\n") if code == 354 else (code, text)
 
 
@@ -113,8 +112,8 @@ class Record:
     answers: Counter[str] = field(default_factory=Counter)
     acknowledged: dict[str, str] = field(default_factory=dict)
 
-    def send(self, client: Client, data: bytes) -> int:
-        code, text = client.mail(data)
+    def send(self, client: Client, data: bytes, recipient: bytes = b"u@local.test") -> int:
+        code, text = client.mail(data, recipient)
         self.note(code, text, data)
         return code
 
@@ -123,13 +122,13 @@ class Record:
         if code == 250:
             self.acknowledged[text.rsplit(maxsplit=1)[-1]] = hashlib.sha256(data).hexdigest()
 
-    def send_all(self, port: int, mails: Iterator[bytes] | list[bytes]) -> None:
+    def send_all(self, port: int, mails: list[bytes], recipient: bytes = b"u@local.test") -> None:
         """One mail after the other on one connection; a new one when it was closed."""
         client = None
         for data in mails:
             try:
                 client = client or Client(port)
-                self.send(client, data)
+                self.send(client, data, recipient)
             except OSError:
                 self.answers["closed"] += 1
                 client = None

@@ -5,16 +5,26 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
-from server import Client, Load, Record, Server, message, need, sound
+from server import HERE, INBOX, Broken, Client, Load, Record, Server, message, need, sound
 
 
-def sigterm(work: Path, size: int) -> str:
+def sigterm_control(work: Path, size: int) -> str:
+    """`inbox` that ends at once must be caught."""
+    try:
+        words = sigterm(work, size, (sys.executable, str(HERE / "wrong.py"), "hasty"))
+    except Broken as caught:
+        return f"caught, as it must be: {str(caught)[:60]}"
+    raise Broken(f"not caught: {words}")
+
+
+def sigterm(work: Path, size: int, command: tuple[str, ...] = INBOX) -> str:
     """SIGTERM at random moments under load, with a client in the middle of DATA: exit 0 within 30 s, nothing lost, nothing cut. `size`: times."""
     dice, total, slowest, finished = random.Random(7), Record(), 0.0, 0
-    server = Server(work, "--workers", "1")
+    server = Server(work, "--workers", "1", command=command)
     for turn in range(size):
         with server:
             server.start()

@@ -75,11 +75,16 @@ class _Table(BaseModel):
 
 
 class Tls(_Table):
-    """Certificate and key for STARTTLS and implicit TLS (PEM files). `required`: MAIL is refused before STARTTLS (530 5.7.0)."""
+    """Certificate and key for STARTTLS and implicit TLS (PEM files). `required`: MAIL is refused before STARTTLS (530 5.7.0).
+
+    `clients`: certificates of authorities (or of clients themselves); a client may then show its own, and must if `clients_required`.
+    """
 
     certificate: Path | None = None
     key: Path | None = None
     required: bool = False
+    clients: Path | None = None
+    clients_required: bool = False
 
 
 class Rates(_Table):

@@ -53,7 +53,8 @@ class Envelope:
     """Who a mail is really from and for, as the source saw it (RFC 5321 section 2.3.1).
 
     `sender` None is the null sender; `tls` the protocol's name ("TLSv1.3") or None; `auth` the authenticated user; `source` where the
-    mail came in: smtp, lmtp, file, ses.
+    mail came in: smtp, lmtp, file, ses; `certificate` the one that the client showed and that was verified: its SHA-256 in hexadecimal, a
+    blank, its subject.
     """
 
     sender: str | None = None
@@ -63,6 +64,7 @@ class Envelope:
     tls: str | None = None
     auth: str | None = None
     source: str = "file"
+    certificate: str | None = None
 
     def to_dict(self) -> dict[str, Json]:
         return {
@@ -73,6 +75,7 @@ class Envelope:
             "tls": self.tls,
             "auth": self.auth,
             "source": self.source,
+            "certificate": self.certificate,
         }
 
     @classmethod

@@ -97,7 +97,7 @@ class Supervisor:
         """Keep the workers running until `stop`. Raises StoreLocked when another supervisor works on this store."""
         if self._children:
             self._lock = await asyncio.to_thread(self._store.own, "work", _OWN_PATIENCE)
-            await asyncio.to_thread(self._store.void_leases, datetime.now(UTC))
+            await asyncio.to_thread(self._store.void_leases)
         while not self._stopping.is_set():
             await self._tidy()
             for child in self._children:
@@ -110,12 +110,14 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), _LOOK)
 
     async def _tidy(self) -> None:
-        """Once a minute: what a command had in hand that was killed is free again."""
+        """At start and once a minute: what a killed command had in hand is free again, and what a wrong clock put off for years is due."""
         if not self._children or time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + _TIDY_EVERY
         with contextlib.suppress(StoreError):  # tried again in a minute
             await asyncio.to_thread(self._store.void_hands)
+            if brought := await asyncio.to_thread(self._store.bring_near, datetime.now(UTC)):
+                _LOG.warning("a wrong clock had put mails off; they are due now", extra={"mails": brought})
 
     async def stop(self, seconds: float = _STOP_SECONDS) -> None:
         """Let the workers finish the step in hand, for so long; then kill them. Their mails are given back."""

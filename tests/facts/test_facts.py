@@ -21,7 +21,14 @@ LETTER = (
     b"--b--\r\n"
 )
 ENVELOPE = Envelope(
-    "Bounce+7@Lists.Example.org", ("bob@example.com",), helo="mx.example.org", ip="203.0.113.9", tls="TLSv1.3", auth="bob", source="smtp"
+    "Bounce+7@Lists.Example.org",
+    ("bob@example.com",),
+    helo="mx.example.org",
+    ip="203.0.113.9",
+    tls="TLSv1.3",
+    auth="bob",
+    source="smtp",
+    certificate="ab12 CN=relay.example.org,O=Example",
 )
 BOUNCE = (
     b"From: MAILER-DAEMON@s.test\r\nSubject: failed\r\nMIME-Version: 1.0\r\n"
@@ -51,6 +58,8 @@ def letter(raw=LETTER):
         ("tls", "TLSv1.3"),
         ("auth", "bob"),
         ("source", "smtp"),
+        ("client_certificate", "CN=relay.example.org,O=Example"),
+        ("client_certificate.sha256", "ab12"),
         ("size", len(LETTER)),
         ("from", "alice+news@example.org"),
         ("from.address", "alice+news@example.org"),
@@ -169,7 +178,9 @@ def test_no_fact_fails_on_an_empty_mail_or_on_any_hostile_one(all_facts, facts, 
             assert note is None or (name == "header." and note == "there is no such fact"), f"{path.name}: {name}: {note}"
 
 
-ENVELOPE_FACTS = ["auth", "helo", "ip", "sender", "sender.domain", "sender.tag", "source", "tls"]
+ENVELOPE_FACTS = [
+    "auth", "client_certificate", "client_certificate.sha256", "helo", "ip", "sender", "sender.domain", "sender.tag", "source", "tls",
+]  # fmt: skip
 
 
 def test_the_facts_of_the_envelope_and_no_others_are_known_at_rcpt_time(plugins):

@@ -148,6 +148,47 @@ ANSWERED = [
 ]
 
 
+DAEMONS = {  # what programs write that is no bounce
+    "quarantine": (
+        "From: postmaster@s.example\r\nSubject: Quarantine summary",
+        "These messages have been blocked as spam:\n\nbob@dest.example: cheap pills\njoe@dest.example: 550 more\n",
+    ),
+    "full soon": (
+        "From: System Administrator <postmaster@s.example>\r\nSubject: Your mailbox is almost full",
+        "ann@s.example has used 95 % of its quota. Mail could be rejected soon.\n",
+    ),
+    "aggregate report": (
+        "From: postmaster@s.example\r\nSubject: Report Domain: shop.example Submitter: s.example Report-ID: 1",
+        "A DMARC report is attached.\n",
+    ),
+    "vacation": (
+        "Return-Path: <>\r\nFrom: ann@s.example\r\nSubject: Out of office: your order\r\nAuto-Submitted: auto-replied",
+        "I no longer work here, so your message will not be forwarded. Please write to:\n\nbob@s.example\n",
+    ),
+    "moderation": (
+        "From: garden-bounces@lists.example\r\nSubject: Your message to garden awaits moderator approval",
+        "Your mail to 'garden@lists.example' is being held.\n",
+    ),
+    "parcel": (
+        "From: no-reply@parcels.example\r\nAuto-Submitted: auto-generated\r\nSubject: Delivery failed",
+        "Your parcel could not be delivered.\n\nhelp@shop.example\n",
+    ),
+    "alert": ("From: alerts@s.example\r\nSubject: Disk full on mx1", "The disk is full: 550 messages are waiting, see ops@s.example.\n"),
+    "receipt": (
+        "From: ann@s.example\r\nSubject: Not read: your order\r\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b",
+        (
+            "--b\nContent-Type: text/plain\n\nYour message was deleted without being read.\n--b\nContent-Type: message/disposition-notification\n\n"
+            "Final-Recipient: rfc822; ann@s.example\nDisposition: automatic-action/MDN-sent-automatically; deleted\n--b--\n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "text"), DAEMONS.values(), ids=DAEMONS)
+def test_what_a_daemon_writes_is_not_always_a_bounce(header, text):
+    assert parse((header + "\r\nTo: help@shop.example\r\n\r\n" + text).encode()).bounce is None
+
+
 @pytest.mark.parametrize(("header", "text"), PEOPLE.values(), ids=PEOPLE)
 def test_a_person_is_no_robot_and_is_answered(header, text):
     message = parse((FROM + header + "\r\n\r\n" + text.replace("\n", "\r\n")).encode())

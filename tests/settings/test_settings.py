@@ -103,7 +103,10 @@ def test_rates_and_filters_are_read_from_file_and_variables(tmp_path, monkeypatc
         (["--certificate", "cert.pem"], "tls.certificate (--certificate) cert.pem holds no private key; set tls.key (--key) too"),
         (["--key", "cert.pem"], "tls.key (--key) is set, but no tls.certificate (--certificate); set both"),
         (["--certificate", "cert.pem", "--key", "none.pem"], "tls.key (--key) none.pem cannot be read"),
-        (["--certificate", "cert.pem", "--key", "other.pem"], "are no pair of PEM files"),
+        (
+            ["--certificate", "cert.pem", "--key", "other.pem"],
+            "does not belong to tls.certificate (--certificate) cert.pem; give the pair that was issued together",
+        ),
         (["--certificate", "folder", "--key", "other.pem"], "tls.certificate (--certificate) folder cannot be read: Is a directory"),
         (["--smtps", "127.0.0.1:0"], "smtps (--smtps) needs a certificate: set tls.certificate (--certificate) and tls.key (--key)"),
         (["--smtp", "203.0.113.200:0"], "smtp (--smtp): cannot listen on 203.0.113.200:0"),

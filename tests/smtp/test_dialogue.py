@@ -32,6 +32,7 @@ def test_a_mail_sent_by_smtplib_arrives_octet_for_octet_with_its_envelope(open_d
         "tls": None,
         "auth": None,
         "source": "smtp",
+        "certificate": None,
     }
 
 

@@ -8,4 +8,4 @@ from fuzz.protocol import Sessions, few
 
 
 def test_the_door_does_what_the_model_of_the_protocol_says():
-    run_state_machine_as_test(Sessions, settings=few(60))
+    run_state_machine_as_test(Sessions, settings=few(40))

@@ -106,7 +106,7 @@ class StoreUnderCrashes(RuleBasedStateMachine):
         """The daemon is killed: open connections are dropped, nothing is tidied up."""
         self.store._connections.forget()
         self.store = open_store(self.folder / "data")
-        self.store.void_leases(now())
+        self.store.void_leases()
         self.held.clear()
 
     @invariant()

@@ -69,16 +69,17 @@ def test_new_mail_is_worked_on_whatever_the_clock_says(store, new_mail, new_plan
     assert claimed(store, at=now(days=-4000)) == [mail.id, planned.id]
 
 
-def test_a_wrong_clock_that_put_steps_off_for_years_is_mended_at_start(store, new_mail, new_plan, ended):
-    (mail,) = keep(store, new_mail())
-    plan = new_plan({})
-    store.planned(mail, plan)
-    store.settled(mail, ended(1, "deferred"), due_at=now(days=4000))
-    store.finish(mail, plan)
+def test_steps_that_a_wrong_clock_put_off_for_years_are_brought_near(store, new_mail, new_plan, ended):
+    far, near = keep(store, new_mail(), new_mail())
+    for mail, days in ((far, 4000), (near, 0.5)):
+        store.planned(mail, new_plan({}))
+        store.settled(mail, ended(1, "deferred"), due_at=now(days=days))
+        store.finish(mail, new_plan({}))
     assert claimed(store) == []
-    store.void_leases(now())
-    (claim,) = store.claim("w1", 1, now())
-    assert claim.later == frozenset()
+    assert store.bring_near(now()) == 1
+    (claim,) = store.claim("w1", 2, now())
+    assert (claim.mail.id, claim.later) == (far.id, frozenset())
+    assert store.bring_near(now()) == 0
 
 
 def test_what_a_worker_gives_back_others_may_have(store, new_mail):
@@ -97,7 +98,7 @@ def test_at_start_no_lease_of_a_worker_holds_but_that_of_a_running_command_does(
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     store.claim(f"process-{gone.pid}", 1, now())
-    store.void_leases(now())
+    store.void_leases()
     assert claimed(store) == [worked.id, left.id]
     assert by_hand.id in list(store.ids())
 

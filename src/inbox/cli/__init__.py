@@ -38,6 +38,7 @@ COMMANDS = {
     "stats": "kept",
     "plugins": "installation",
     "doctor": "installation",
+    "certificate": "certificates",
     "demo": "demo",
 }
 

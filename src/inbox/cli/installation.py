@@ -8,6 +8,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.plugins import Plugins
     from inbox.rules import Rules
+
+_RENEW = timedelta(days=14)
 
 
 @click.command()
@@ -162,14 +165,20 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 def _tls(settings: Settings) -> Finding:
     if not settings.tls.certificate:
-        return Finding("tls", "warning", "no certificate: STARTTLS is not offered; set tls.certificate and tls.key")
-    import ssl
+        return Finding("tls", "warning", "no certificate: STARTTLS is not offered; `inbox certificate` makes one of your own")
+    from inbox.sources.smtp.tls import load_context, validity
 
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls.certificate, settings.tls.key)
-    except (OSError, ssl.SSLError) as error:
-        return Finding("tls", "wrong", f"{settings.tls.certificate} cannot be used: {error}")
-    return Finding("tls", "ok", str(settings.tls.certificate))
+        context = load_context(settings.tls)
+    except InboxError as error:
+        return Finding("tls", "wrong", str(error))
+    assert context is not None
+    expires, problem = validity(context, settings.tls.certificate)
+    if expires is None:
+        return Finding("tls", "wrong", f"{settings.tls.certificate} {problem}")
+    soon = expires - datetime.now(UTC) < _RENEW
+    detail = f"{settings.tls.certificate}, valid until {expires:%Y-%m-%d}{'; renew it, then send SIGHUP' if soon else ''}"
+    return Finding("tls", "warning" if soon else "ok", detail)
 
 
 def _relay(settings: Settings) -> Finding:

@@ -46,6 +46,16 @@ def auth(envelope: Envelope) -> str | None:
     return envelope.auth
 
 
+def client_certificate(envelope: Envelope) -> str | None:
+    """Subject of the certificate that the client showed, `CN=relay.example.org,O=Example`; absent when it showed none that `tls.clients` knows."""
+    return envelope.certificate.partition(" ")[2] if envelope.certificate else None
+
+
+def client_certificate_sha256(envelope: Envelope) -> str | None:
+    """Fingerprint of that certificate: SHA-256 in hexadecimal, lower case, without colons."""
+    return envelope.certificate.partition(" ")[0] if envelope.certificate else None
+
+
 def source(envelope: Envelope) -> str:
     """Where the mail came in: smtp, lmtp, file, ses."""
     return envelope.source
@@ -59,5 +69,7 @@ FACTS: Mapping[str, Callable[..., object]] = {
     "ip": ip,
     "tls": tls,
     "auth": auth,
+    "client_certificate": client_certificate,
+    "client_certificate.sha256": client_certificate_sha256,
     "source": source,
 }

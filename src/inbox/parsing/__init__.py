@@ -2,6 +2,7 @@
 
 structure.py   the parts, by offsets, in one pass        fields.py words.py media.py charsets.py transfer.py   what they are made of
 message.py     the model, derived when it is read        addresses.py bodies.py attachments.py reply.py automatic.py reports.py   from it
+reports.py     bounces and complaints: by their fields (delivery_status.py), else by their words (bounce_unstructured.py and the other bounce_ files)
 limits.py      how much is looked at                     defects.py   what can be odd
 legacy_codecs.py   what browsers mean where Python's codecs mean something else
 threads.py subjects.py   conversations      archives.py programs.py filetypes.py   what attachments are

@@ -49,7 +49,7 @@ _IN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.!?\u3002]['\")]?[ \n]|\n\n|\n(?=[<\d])")
-_REPLY_LINE = re.compile(r"(?<![\w.:/-])[45][0-5]\d(?:[ -]|:? ?#?[45]\.\d)")
+_REPLY_LINE = re.compile(r"(?<![\w.:/-])[45][0-57]\d(?:[ -]|:? ?#?[45]\.\d)")
 _SAID_WHY = re.compile(
     r"(?i)\s*(?:the )?(?:error|reason|because|cause|grund|raison|motivo|fehler|problem|details?|explanation|diagnos\w+|\u539f\u56e0|\u7406\u7531)\b[^:\uff1a]{0,40}[:\uff1a]"
 )
@@ -263,7 +263,8 @@ def _block(lines: list[str], listed: dict[str, int], address: str) -> str:
             break
         if line and not _FROM_OTHERS.search(line):
             block.append(line)
-    return _bare_words(" ".join(block))
+    words = _bare_words(" ".join(block))
+    return words if re.search(r"\w", _ANY.sub("", words)) else ""
 
 
 def _bare_words(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
-_CODE = re.compile(r"(?<![\w./-])(?<!\d:)([45])[0-5]\d(?=[ :;,-]|\.?\s|\.?$|[)\]])")
+_CODE = re.compile(r"(?<![\w./-])(?<!\d:)([45])[0-57]\d(?=[ :;,-]|\.?\s|\.?$|[)\]])")
 _ADDRESSES = re.compile(r"[^\s@<>\[\]]{1,80}@[^\s@<>\[\]]{1,255}")
 _BY_STATUS = {
     "1.0": "no-mailbox", "1.1": "no-mailbox", "1.2": "no-mailbox", "1.3": "no-mailbox", "1.6": "no-mailbox", "1.10": "no-mailbox",
@@ -43,6 +43,7 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
         r"(?:rejected|blocked|refused|denied) .{0,40}(?:policy|filter|content|reputation|security)|policy (?:reject|violation|reason|restrict)|bulk ?e?-?mail|junk ?mail|"
         r"forbidden (?:word|phrase|content)|advertis|bad reputation|poor reputation|low reputation|considered .{0,20}(?:harmful|dangerous)|message looks like|blocked (?:by|using|for|due)|(?:is|been|was) blocked|spamverdacht"
     )),
+    ("other", r"(?:after|reply to) mail from|sender (?:address )?(?:rejected|refused|denied|unknown|verif)|ptr record|relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)"),
     ("no-mailbox", (
         r"(?:user|recipient|mail ?box|address\w*|account|addressee|person|member|alias|rcpt|name|e-?mail|inbox|domain|host|employee|customer|<[^>]{1,80}>)\b['\"]?\W{0,3}(?:[^\n.!]{0,50}?[\s(])?"
         r"(?:unknown|not (?:be )?(?:found|known|exist|exists|recogni[sz]ed|listed|valid|active|allowed|here|local|available|our)|does ?n[o']t exist|doesn['\u2019]t|do(?:es)? not (?:exist|have)|no longer|disabled|"
@@ -51,14 +52,14 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
         r"\(?(?:or \w+ )?(?:local )?(?:user|recipient|mail ?box|address|person|local part|addressee|account|destination|host|domain|rcpt|name|alias|customer|here|e-?mail)|"
         r"no (?:mail ?box|user|account|recipient|valid recipients|one here|such|matches|route|longer)|user unknown|unknown user|(?:mailbox|address|account) (?:is )?(?:unavailable|not available)|"
         r"host (?:or domain name )?(?:not found|unknown)|(?:unknown|non-?existent|invalid|no such) (?:host|domain)|host unknown|domain (?:name )?(?:not found|does not exist|doesn't exist)|name or service not known|name service error|"
-        r"bad destination|bad[ _]?rcpt ?to|bad[ _]recipient|nxdomain|couldn['\u2019]t find any host|no mx|(?:mx|dns) (?:lookup|record).{0,40}(?:fail|not found|error|exist)|unable to (?:find|locate) |could not find|can(?:not|'t) find|not (?:a |our )?(?:local |known )?(?:user|customer|member|recipient)|"
+        r"bad destination|invalid final delivery|does not have a final|did not exactly match|bad[ _]?rcpt ?to|bad[ _]recipient|nxdomain|couldn['\u2019]t find any host|no mx|(?:mx|dns) (?:lookup|record).{0,40}(?:fail|not found|error|exist)|unable to (?:find|locate) |could not find|can(?:not|'t) find|not (?:a |our )?(?:local |known )?(?:user|customer|member|recipient)|"
         r"has moved|moved to|left the|retired|access denied\W*$|unrout(?:e)?able|undisclosed|adressbuch|unbekannt|existiert nicht|nicht (?:vorhanden|bekannt|gefunden)|nicht mehr g\u00fcltig|n['\u2019]existe (?:pas|plus)|inconnu|non recens|no existe|inexistente|desconocid|n\u00e3o existe|"
         r"sconosciut|non esiste|inesistente|onbekend|bestaat niet|ok\u00e4nd|finns inte|ukendt|findes ikke|ukjent|nieznan|nie istnieje|neexistuje|nezn\u00e1m|nem l\u00e9tezik|bulunamad|"
         r"\u043d\u0435 (?:\u0441\u0443\u0449\u0435\u0441\u0442\u0432|\u043d\u0430\u0439\u0434\u0435\u043d|\u0437\u0430\u0440\u0435\u0433\u0438\u0441\u0442\u0440)|\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u043d|\u7528\u6237\u4e0d\u5b58\u5728|\u4e0d\u5b58\u5728|\u672a\u627e\u5230|\u5b9b\u5148\u4e0d\u660e|\u898b\u3064\u304b\u308a\u307e\u305b\u3093|\u5b58\u5728\u3057|\u67e5\u65e0|\uc874\uc7ac\ud558\uc9c0|\uc5c6\ub294"
     )),
     ("expired", (
         r"expired|too old|queue time|retry (?:time|timeout) (?:not reached|exceeded)|could not be delivered (?:for|within|after) \w|within (?:the )?(?:allowed queue|\d)|in the queue too long|too long in (?:the )?queue|"
-        r"not collected|failing for a long time|(?:aborted|failed|condition occurred|tried|attempts?|hours?|days?) (?:after|over|for) [\d.]+|exceeded maximum delivery attempts|maximum (?:number of )?(?:delivery )?(?:attempts|retries)|time ?out (?:exceeded|of)|"
+        r"not (?:been )?collected|delivery failed \d+ attempts|failing for a long time|(?:aborted|failed|condition occurred|tried|attempts?|hours?|days?) (?:after|over|for) [\d.]+|exceeded maximum delivery attempts|maximum (?:number of )?(?:delivery )?(?:attempts|retries)|time ?out (?:exceeded|of)|"
         r"delivery time|lifetime|gave up|timed? ?out|connection (?:refused|reset|failed|lost)|(?:not|n't|no) respon[ds]\w*|(?:unable|failed|not able|n't able|could ?n[o']t) (?:to )?(?:establish|connect|make a connection)|unreachable|no answer|socket error|requests to connect|network (?:error|problem)|unavailable or busy|deferred"
     )),
     ("content", r"policy|spf|dkim|dmarc|banned|prohibited|not permitted|unacceptable|refused by|filter|security|greylist"),

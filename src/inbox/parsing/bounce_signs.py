@@ -44,6 +44,11 @@ _SUBJECT = re.compile(
 """What the subject of such a mail says; also of others, so it is never enough."""
 _SUBJECT_ENDS = re.compile(r"\((?:delivery )?(?:failed|failure)\)\s*$", re.IGNORECASE)
 _REPLIED = re.compile(r"\s*(?:re|fwd?|aw|wg|antw|sv|tr|rv|res|enc|odp|\u043d\u0430|\u56de\u590d|\u56de\u8986|\u8f6c\u53d1|\u8f49\u5bc4)(?:\[\d+\])?\s*[:\uff1a]", re.IGNORECASE)  # fmt: skip
+_OTHER_SUBJECT = re.compile(
+    r"quarantin|digest|summary|statist|report domain|newsletter|almost full|nearly full|storage|quota (?:warning|notice|alert)|password|welcome|maintenance|spam report|out of office|"
+    r"automatic reply|invoice|ticket|subscri(?:be|ption)",
+    re.IGNORECASE,
+)
 _FRAME = re.compile(r"\s*([*=_#~-])\1{9}")
 _BEGINNING = 600
 _MANY = 3000
@@ -86,6 +91,7 @@ def read_head(message: Message) -> Head:
         (2, bool(found and found.start() < 12)),
         (1, bool(found)),
         (3, bool(_SUBJECT_ENDS.search(subject))),
+        (-4, not found and not report and bool(_OTHER_SUBJECT.search(subject))),
         (1, any(_SERVER_PROGRAMS.search(value) for value in message.header("x-mailer"))),
         (-2, replied and not daemon),
         (-2, not daemon and not null and bool(message.header("in-reply-to") or message.header("references"))),
@@ -115,7 +121,8 @@ def is_bounce(head: Head, body: Body, words: str) -> bool:
     weight = head.weight + 2 * body.fails + 2 * body.addresses + body.reply + body.returned
     if head.daemon or head.report:
         return weight >= 6 and (body.addresses or body.returned or body.early)
-    return weight + bool(_FRAME.match(words)) >= 7 and body.early and body.others and not _person(words)
+    named = body.others or (body.returned and head.weight >= 4)
+    return weight + bool(_FRAME.match(words)) >= 7 and body.early and named and not _person(words)
 
 
 def _person(words: str) -> bool:

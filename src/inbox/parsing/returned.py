@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inbox.parsing.identifiers import read_id
 from inbox.parsing.words import decode_value
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _MESSAGES = ("message/rfc822", "message/global")
 _HEADERS = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822-header", "text/rfc822")
 _MOST_OCTETS = 64 << 10
+_LONGEST = 1000
 _FIELD = r"(?im)^[>|\s]{{0,4}}{}:[ \t]*(?:\r?\n[>|]?[ \t]+)?([^\r\n]{{1,1000}})"
 _MESSAGE_ID = re.compile(_FIELD.format("message-id"))
 _IDENTIFIER = re.compile(r"<[^<>\s]{1,998}>")
@@ -43,10 +45,10 @@ def original_id(parts: list[Part], text: str, fields: tuple[str, ...]) -> str | 
 
     `fields`: what else may name it, the best first (Original-Message-ID, In-Reply-To, References; RFC 8098 section 3.2.5).
     """
-    for value in (returned_field(parts, text, "message-id"), *fields):
-        if value and (found := _IDENTIFIER.search(value)):
-            return found[0]
-    return None
+    returned = returned_field(parts, text, "message-id")
+    if returned and (identifier := read_id(returned[:_LONGEST])):
+        return identifier
+    return next((found[0] for value in fields if (found := _IDENTIFIER.search(value))), None)
 
 
 def _headers(parts: list[Part]) -> Iterator[str]:

@@ -144,17 +144,22 @@ class Work(Base):
             else:
                 db.executemany("update inbox_mails set lease = null where id = ? and lease = ?", [(mail_id, worker) for mail_id in ids])
 
-    def void_leases(self, now: datetime) -> None:
-        """At start: no worker lives, so no lease holds (those of `inbox process` hold while that runs).
-
-        Steps that a wrong clock put off for more than a day are due now.
-        """
+    def void_leases(self) -> None:
+        """At start: no worker lives, so no lease holds (those of `inbox process` hold while that runs)."""
         with self._connections.write() as db:
             _let_go(db, [lease for lease in _leases(db) if not _alive(lease)])
-            far = db.execute(f"select seq from {_FREE} and due_at > ?", (micros(now + _FAR),)).fetchall()  # noqa: S608  constant
-            seqs = [(micros(now), row[0]) for row in far]
+
+    def bring_near(self, now: datetime) -> int:
+        """Steps that a wrong clock put off for more than a day are due now; how many mails that were."""
+        too_far = (micros(now + _FAR),)
+        with self._connections.read() as db:
+            if not db.execute(f"select 1 from {_FREE} and due_at > ? limit 1", too_far).fetchone():  # noqa: S608  constant
+                return 0
+        with self._connections.write() as db:
+            seqs = [(micros(now), row[0]) for row in db.execute(f"select seq from {_FREE} and due_at > ?", too_far)]  # noqa: S608  constant
             db.executemany("update inbox_mails set due_at = ? where seq = ?", seqs)
             db.executemany("update inbox_steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
+        return len(seqs)
 
     def void_hands(self) -> None:
         """Give back what an `inbox process` had in hand that is gone (killed, for example)."""

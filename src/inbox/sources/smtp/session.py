@@ -141,6 +141,7 @@ class Session(Transaction):
         if client.ip is not None:
             self.ip = client.ip
             self.server.seat(self, self.ip)
+        self.certificate = None  # it was the proxy's own
         self._helo, self._extended = client.helo, client.extended is not False
         self._user = self._user if client.user is None else client.user or None
         self._say(self.server.greeting)

@@ -81,7 +81,7 @@ class Transaction(Login):
             raise Refused(replies.TOO_BIG, "size")
         self.server.limiter.mail(self.ip, sender)
         self._utf8 = "SMTPUTF8" in parameters
-        self._envelope = Envelope(sender, (), self._helo, self.ip, self.tls, self._user, self.source)
+        self._envelope = Envelope(sender, (), self._helo, self.ip, self.tls, self._user, self.source, self.certificate)
         self._say(replies.SENDER_OK)
 
     async def smtp_RCPT(self, argument: str) -> None:
@@ -101,7 +101,7 @@ class Transaction(Login):
         self._accepted.append(address)
         if address not in envelope.recipients:
             known = (*envelope.recipients, address)
-            self._envelope = Envelope(envelope.sender, known, self._helo, self.ip, self.tls, self._user, self.source)
+            self._envelope = Envelope(envelope.sender, known, self._helo, self.ip, self.tls, self._user, self.source, self.certificate)
         self._say(replies.RECIPIENT_OK)
 
     def _out_of_order(self) -> Reply | None:

@@ -23,6 +23,7 @@ from inbox.sources.smtp import replies
 from inbox.sources.smtp.proxy import read_proxy
 from inbox.sources.smtp.replies import HangUp, Refused
 from inbox.sources.smtp.server import plain_address
+from inbox.sources.smtp.tls import client_certificate
 
 if TYPE_CHECKING:
     import ssl
@@ -54,6 +55,7 @@ class Wire(SMTP):
         self.transport: Any = None
         self.ip = ""
         self.tls: str | None = None
+        self.certificate: str | None = None
         self._implicit_tls = implicit_tls
         self._buffer = bytearray()
         self._out: list[bytes] = []
@@ -334,7 +336,8 @@ class Wire(SMTP):
             self.server.leave(self)
             _LOG.info("no TLS", extra={"ip": self.ip, "why": getattr(error, "reason", None) or type(error).__name__})
             raise HangUp(None, "handshake") from None
-        self.tls = self.transport.get_extra_info("ssl_object").version()
+        connection = self.transport.get_extra_info("ssl_object")
+        self.tls, self.certificate = connection.version(), client_certificate(connection)
 
     async def _upgrade(self, context: ssl.SSLContext) -> Any:
         return await self.loop.start_tls(
