@@ -7,6 +7,9 @@ some minutes at short. Every server runs on 127.0.0.1 and is killed at the end. 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import sys
 import tempfile
 import time
@@ -20,7 +23,7 @@ import damage
 import limits
 import stopping
 import syscalls
-from server import Broken, Skip
+from server import Broken, Skip, descendants
 
 SIZES = ("full", "short", "tiny")
 
@@ -68,8 +71,23 @@ def run(proof: Proof, size: str) -> bool:
             verdict, figures = "FAIL", str(why)
         except Exception as error:  # the other proofs go on
             verdict, figures = "FAIL", f"{type(error).__name__}: {error}"
+        finally:
+            kill_all()
     print(f"{verdict}  {proof.name:18} {figures}  [{time.monotonic() - started:.0f} s]", flush=True)
     return verdict != "FAIL"
+
+
+def kill_all() -> None:
+    """Whatever was started here and still runs."""
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def stop(*_: object) -> None:
+    """SIGTERM: first the servers, while it is known whose they are."""
+    kill_all()
+    sys.exit(143)
 
 
 def main() -> int:
@@ -84,6 +102,7 @@ def main() -> int:
     if options.list:
         print(*(f"{proof.name:18} {proof.prove.__doc__}" for proof in chosen), sep="\n")
         return 0
+    signal.signal(signal.SIGTERM, stop)
     good = [run(proof, options.size) for proof in chosen]
     return 0 if all(good) else 1
 

@@ -241,11 +241,7 @@ class Server:
     @property
     def pids(self) -> list[int]:
         """The daemon and all that it started."""
-        found, fresh = [], [self.process.pid]
-        while fresh:
-            found += fresh
-            fresh = [child for pid in fresh for child in _children(pid)]
-        return found
+        return [self.process.pid, *descendants(self.process.pid)]
 
     def ended(self, seconds: float) -> int | None:
         """Its exit status; None when it still runs after so many seconds."""
@@ -280,6 +276,15 @@ class Server:
                 return True
             time.sleep(0.2)
         return False
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that a process started, and theirs."""
+    found, fresh = [], _children(pid)
+    while fresh:
+        found += fresh
+        fresh = [child for one in fresh for child in _children(one)]
+    return found
 
 
 def _children(pid: int) -> list[int]:

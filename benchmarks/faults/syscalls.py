@@ -55,11 +55,13 @@ def failing(server: Server, calls: str, error: str, when: str) -> Iterator[Count
 
 
 def _cases(runs: int) -> list[tuple[str, str, str]]:
-    """So many of all (call, error, when), in an order by chance that is the same each time."""
+    """So many of all (call, error, when): the calls take turns, the rest is in an order by chance that is the same each time."""
     whens = [*map(str, range(1, 17)), "1+", "3+", "6+"]
-    cases = list(itertools.product(CALLS, ("EIO", "ENOSPC"), whens))
-    random.Random(7).shuffle(cases)
-    return cases[:runs]
+    turns = [
+        random.Random(seed).sample([*itertools.product((call,), ("EIO", "ENOSPC"), whens)], 2 * len(whens))
+        for seed, call in enumerate(CALLS)
+    ]
+    return [case for turn in zip(*turns, strict=True) for case in turn][:runs]
 
 
 def syscalls(work: Path, size: int) -> str:
