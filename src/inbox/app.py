@@ -192,6 +192,7 @@ class Inbox:
         while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets > _OPEN_OCTETS):
             _, gone = self._open.popitem(last=False)
             self._open_octets -= gone.materials.mail.size
+            gone.materials.facts = None  # they know each other: so both go now, with their mail, and not when the collector comes
         return facts
 
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:

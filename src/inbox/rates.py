@@ -49,17 +49,22 @@ class Allowances:
     def __len__(self) -> int:
         return len(self._spent)
 
-    def take(self, key: str, now: float) -> float:
-        """Take one for this key: 0 when it is allowed, else in how many seconds it will be; nothing is taken then. `now` in seconds."""
-        spent = max(self._spent.get(key, now), now)
-        wait = spent - now - self._slack
+    def wait(self, key: str, now: float) -> float:
+        """In how many seconds one is allowed for this key, 0 for now; nothing is taken. `now` in seconds."""
+        wait = self._spent.get(key, now) - now - self._slack
         if wait > 1e-9 * self._pause:
             self._spent.move_to_end(key)
             return wait
-        self._spent[key] = spent + self._pause
-        self._spent.move_to_end(key)
-        self._forget(now)
         return 0.0
+
+    def take(self, key: str, now: float) -> float:
+        """Take one for this key, if it is allowed: what `wait` says."""
+        wait = self.wait(key, now)
+        if not wait:
+            self._spent[key] = max(self._spent.get(key, now), now) + self._pause
+            self._spent.move_to_end(key)
+            self._forget(now)
+        return wait
 
     def _forget(self, now: float) -> None:
         """Drop whom to know makes no difference any more, two at a time, and whoever is one too many."""

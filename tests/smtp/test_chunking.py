@@ -168,3 +168,41 @@ def test_a_chunk_that_comes_too_slowly_ends_the_session(open_door, connect, in_o
             client.send(b"x" * 100)
             threading.Event().wait(0.05)
     assert client.reply().startswith("421 4.4.2 ")
+
+
+@pytest.mark.parametrize("command", [b"BDAT\t%d LAST", b"BDAT %d LAST\x00", b"BDAT %d \xff", b"BDAT %d" + b" " * 3000 + b"LAST"])
+def test_a_chunk_whose_command_cannot_be_read_ends_the_session_too(open_door, connect, command):
+    client = connect(open_door().port)
+    begin(client)
+    client.send(command % len(EVIL) + b"\r\n" + EVIL)
+    assert client.reply().startswith("501 5.5.4 ")
+    assert client.closed()
+
+
+def test_chunks_before_tls_are_read_and_refused_where_tls_is_required(open_door, connect, certificate):
+    _, cert, key = certificate
+    door = open_door(tls={"certificate": cert, "key": key, "required": True})
+    client = connect(door.port)
+    client.send(b"EHLO c.test\r\nMAIL FROM:<a@s.test>\r\n" + chunk(b"EHLO evil.test\r\nNOOP\r\nQUIT\r\n", last=True) + b"NOOP\r\n")
+    assert [client.reply()[:3] for _ in range(4)] == ["250", "530", "503", "250"]
+
+
+@pytest.mark.parametrize("limits", [{"data": 0.6, "data_rate": 0}, {"data_rate": 1000}])
+def test_a_mail_that_drips_in_chunks_has_the_time_of_one_mail(open_door, connect, limits):
+    client = connect(open_door(limits={"idle": 0.4, **limits}).port)
+    begin(client)
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        for _ in range(60):
+            client.send(b"BDAT 1\r\n")
+            threading.Event().wait(0.1)
+            client.send(b"x")
+            client.reply()
+            assert not client.buffer.startswith(b"421")
+
+
+def test_chunks_of_nothing_are_small_talk(open_door, connect):
+    client = connect(open_door().port)
+    begin(client)
+    client.send(b"BDAT 0\r\n" * 120)
+    answers = [client.reply()[:3] for _ in range(100)]
+    assert "421" in answers

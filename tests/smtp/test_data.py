@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -41,8 +42,8 @@ BARE = [
 
 @pytest.fixture
 def body(tmp_path):
-    def make(limit=1 << 20, mend=False):
-        return Body(limit, mend=mend, folder=tmp_path / "spool")
+    def make(limit=1 << 20, mend=False, chunked=False):
+        return Body(limit, mend=mend, folder=tmp_path / "spool", chunked=chunked)
 
     return make
 
@@ -153,3 +154,15 @@ def test_files_that_a_crash_left_are_removed_at_the_next_start(tmp_path):
     sweep(tmp_path)
     sweep(tmp_path / "absent")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mail_that_comes_in_crumbs_takes_no_more_memory_than_another(body):
+    """Two octets at a time: an object for each would take thirty times their size."""
+    mail = body(limit=1_000_000, chunked=True)
+    tracemalloc.start()
+    for number in range(20_000):
+        mail.add(b"%02d" % (number % 100))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 100_000
+    assert mail.content().read() == b"".join(b"%02d" % (number % 100) for number in range(20_000))

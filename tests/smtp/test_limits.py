@@ -113,6 +113,22 @@ def test_a_command_line_that_is_too_long_is_refused_and_the_next_one_is_read(ope
     assert client.ask("NOOP").startswith("250 ")
 
 
+@pytest.mark.parametrize("length", [3000, 100_000])
+def test_a_line_that_is_too_long_and_ends_with_a_bare_lf_ends_the_session_too(open_door, connect, length):
+    client = connect(open_door().port)
+    client.send(b"x" * length + b"\nEHLO c.test\r\n")
+    assert client.reply().startswith("500 5.5.2 ")
+    assert client.closed()
+
+
+@pytest.mark.parametrize("length", [3000, 100_000])
+def test_a_browser_with_a_long_address_is_sent_away_too(open_door, connect, length):
+    client = connect(open_door().port)
+    client.send(b"POST /" + b"x" * length + b" HTTP/1.1\r\nHost: a\r\n\r\nEHLO c.test\r\n")
+    assert client.reply().startswith("554 5.5.1 ")
+    assert client.closed()
+
+
 def test_a_line_that_ends_with_a_bare_lf_ends_the_session(open_door, connect):
     client = connect(open_door().port)
     client.send(b"EHLO c.test\nMAIL FROM:<a@s.test>\r\n")
@@ -401,3 +417,12 @@ def test_addresses_that_have_gone_are_forgotten(open_door, connect, wait_until):
         client.close()
         wait_until(lambda: door.doors.connections == 0)
     assert not door.doors._server.limiter._of_address
+
+
+def test_a_mail_that_one_rate_refuses_uses_up_no_other(open_door, connect):
+    client = connect(open_door(limits={"exempt": (), "rates": {"mails": "3/1h", "sender": "2/1h", "sender_domain": "1/1h"}}).port)
+    client.ask("EHLO c.test")
+    answers = [
+        (client.ask(f"MAIL FROM:<{sender}>")[:9], client.ask("RSET")[:3])[0] for sender in ("a@s.test", *["b@s.test"] * 4, "b@t.test")
+    ]
+    assert answers == ["250 2.1.0", *["450 4.7.1"] * 4, "250 2.1.0"]

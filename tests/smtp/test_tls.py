@@ -159,6 +159,15 @@ def test_a_handshake_that_stalls_is_ended_and_holds_up_nobody(tls_door, connect,
     assert stalled.closed()
 
 
+def test_a_handshake_that_is_cut_by_the_end_of_the_server_is_no_fault(tls_door, connect, caplog, wait_until):
+    door = tls_door()
+    connect(door.port_of("smtps"), greeting=False)
+    wait_until(lambda: door.doors.connections)
+    door.drain(0.1)
+    wait_until(lambda: door.counter.refused("handshake") == 1)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_new_certificate_is_used_from_the_next_handshake_on(tls_door, certificate, trusting):
     authority, cert, _ = certificate
     door = tls_door()

@@ -76,3 +76,20 @@ def test_it_has_no_place_within_a_mail(open_door, connect):
     client.ask("EHLO p.test")
     client.ask("MAIL FROM:<a@s.test>")
     assert client.ask("XCLIENT ADDR=192.0.2.7").startswith("503 5.5.1 ")
+
+
+def test_an_ipv4_address_mapped_into_ipv6_is_that_ipv4_address(open_door, connect):
+    door = open_door(**LISTED, filters=("block 192.0.2.0/24",))
+    client = connect(door.port)
+    assert client.ask("XCLIENT ADDR=IPV6:::ffff:192.0.2.7").startswith("554 5.7.1 ")
+
+
+def test_what_was_said_of_one_client_does_not_hold_for_the_next(open_door, connect):
+    door = open_door(**LISTED)
+    client = connect(door.port)
+    assert client.ask("XCLIENT ADDR=192.0.2.7 LOGIN=ann").startswith("220 ")
+    assert client.ask("XCLIENT HELO=client.test").startswith("220 ")
+    first = envelope_of_a_mail(door, client)
+    assert client.ask("XCLIENT ADDR=[UNAVAILABLE]").startswith("220 ")
+    second = envelope_of_a_mail(door, client)
+    assert [(envelope.ip, envelope.auth) for envelope in (first, second)] == [("192.0.2.7", "ann"), ("127.0.0.1", None)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("inbox.store")
 _GROUP = 500
+_OF_ONE = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+"""What SQLite says of a row, not of the disk."""
 
 
 class _Wish(NamedTuple):
@@ -116,17 +119,22 @@ class Keeper:
         answers: list[str | Exception]
         try:
             answers = [*self._store.keep_arrivals([wish.arrival for wish in group])]
-        except StoreError as error:
-            _LOG.error("mail not kept", extra={"mails": len(group), "why": str(error)})
-            answers = [error] * len(group)
         except Exception as error:
-            if len(group) > 1:  # one odd mail must not fail the others
+            of_one = not isinstance(error, StoreError) or isinstance(error.__cause__, _OF_ONE)
+            if len(group) > 1 and of_one:  # one odd mail must not fail the others
                 for wish in group:
                     self._write([wish])
                 return
-            _LOG.exception("mail not kept", extra={"mail": group[0].arrival.mail.id})
-            answers = [_odd(error)]
+            answers = _not_kept(group, error)
         _tell(group, answers)
+
+
+def _not_kept(group: Sequence[_Wish], error: Exception) -> list[str | Exception]:
+    if isinstance(error, StoreError):
+        _LOG.error("mail not kept", extra={"mails": len(group), "why": str(error)})
+        return [error] * len(group)
+    _LOG.error("mail not kept", exc_info=error, extra={"mail": group[0].arrival.mail.id})
+    return [_odd(error)]
 
 
 def _odd(error: Exception) -> StoreError:

@@ -50,7 +50,16 @@ class Settlement:
     def states(self) -> dict[int, OutcomeState]:
         return {n: ended.outcome.state for n, ended in self.last.items() if n}
 
-    @property
+    def worked_out(self) -> Settlement:
+        """Work out what takes long: before the writer's turn, which others wait for."""
+        _ = self.plan_json, self.state, self.due
+        return self
+
+    @cached_property
+    def plan_json(self) -> str:
+        return to_json(self.plan.to_dict())
+
+    @cached_property
     def due(self) -> int:
         """When the mail is due again, in microseconds; 0: at once, or never."""
         return next_step(self.plan, self.states, {n: micros(ended.due_at) for n, ended in self.last.items() if ended.due_at})
@@ -88,7 +97,7 @@ def _rows(new: New) -> Iterator[Any]:
 def _write_plans(db: sqlite3.Connection, new: New) -> None:
     db.executemany(
         "insert into inbox_plans(seq, rules_version, plan) values (?, ?, ?)",
-        [(seq, one.plan.rules_version, to_json(one.plan.to_dict())) for seq, one in new],
+        [(seq, one.plan.rules_version, one.plan_json) for seq, one in new],
     )
     db.executemany(
         "insert into inbox_steps(seq, n, rule, handler, state, attempts, due_at) values (?, ?, ?, ?, ?, ?, ?)",

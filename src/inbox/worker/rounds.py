@@ -63,7 +63,7 @@ class _Hand:
         """All that became of a mail that nobody had judged before; None for another one."""
         if self.claim.plan is not None or self.words is None or self.plan.refused:
             return None
-        return Settlement(self.mail, self.plan, ended, self.words)
+        return Settlement(self.mail, self.plan, ended, self.words).worked_out()
 
     def note(self, ended: Ended) -> None:
         self.outcomes.append(ended.outcome)
@@ -153,8 +153,9 @@ class Worker:
         if not hands:
             return
         calm = [(hand, self._all_steps(hand)) for hand in hands if self._is_calm(hand)]
+        new = [(hand, settlement) for hand, ended in calm if (settlement := hand.settlement(ended))]
         with self._store.transaction():
-            states = self._settle_calm(calm)
+            states = dict.fromkeys((hand for hand, _ in calm), None) | self._settle_new(new)
             for hand in hands:
                 if states.get(hand) is None:
                     self._store_plan(hand)
@@ -164,13 +165,10 @@ class Worker:
             self._tell(hand, states[hand])
         self._act_on_all([hand for hand in hands if states.get(hand) is None], until)
 
-    def _settle_calm(self, calm: list[tuple[_Hand, list[Ended]]]) -> dict[_Hand, MailState | None]:
+    def _settle_new(self, new: list[tuple[_Hand, Settlement]]) -> dict[_Hand, MailState | None]:
         """Write the mails that were judged and done with in this round; None for those that have to be written step by step."""
-        states: dict[_Hand, MailState | None] = {hand: None for hand, _ in calm}
-        whole = [(hand, hand.settlement(ended)) for hand, ended in calm]
-        new = [(hand, settlement) for hand, settlement in whole if settlement]
         found = self._store.settle_new([settlement for _, settlement in new])
-        return states | {hand: state for (hand, _), state in zip(new, found, strict=True)}
+        return {hand: state for (hand, _), state in zip(new, found, strict=True)}
 
     def _act_on_all(self, hands: list[_Hand], until: float) -> None:
         """One by one; when that takes long, the rest is given back so that newer mail is seen to."""

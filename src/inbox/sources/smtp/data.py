@@ -24,6 +24,7 @@ from inbox.sources.smtp import replies
 _LOG = logging.getLogger("inbox.smtp")
 _CRLF, _DOT, _END = b"\r\n", b"\r\n.", b"\r\n.\r\n"
 _ENDING = re.compile(rb"\r\n|\r|\n")
+_CRUMB = 1024  # octets
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 IN_MEMORY = 1 << 20
@@ -34,12 +35,13 @@ BLOCK = 1 << 18
 
 
 class Body:
-    """One mail as it arrives: behind DATA, or in BDAT chunks (`chunked`). `problem` is why it is refused, once that is known; `spooled` whether it is in a file."""
+    """One mail as it arrives: behind DATA, or in BDAT chunks (`chunked`). `problem` is why it is refused, once that is known; `spooled` whether it is in a file; `seconds` what its chunks took."""
 
     def __init__(self, limit: int, *, mend: bool, folder: Path, chunked: bool = False) -> None:
         self.problem: Reply | None = None
         self.reason = ""
         self.received = 0
+        self.seconds = 0.0
         self.size = 0
         self._limit, self._mend, self._folder = limit, mend, folder
         self._held = b"" if chunked else _CRLF
@@ -94,7 +96,10 @@ class Body:
             self.refuse(replies.TOO_BIG, "size")
             return
         self._hash.update(block)
-        self._blocks.append(block)
+        if self._blocks and len(block) < _CRUMB and len(self._blocks[-1]) < _CRUMB:
+            self._blocks[-1] += block  # each object costs more than what a crumb holds
+        else:
+            self._blocks.append(block)
         self._waiting += len(block)
 
     def refuse(self, reply: Reply, reason: str) -> None:

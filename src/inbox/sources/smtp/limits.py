@@ -55,13 +55,18 @@ class Limiter:
 
     def mail(self, ip: str, sender: str | None) -> None:
         """Refused when this address, sender or domain of a sender brought too many mails. The null sender is nobody's."""
-        if self._spend(self._mails, client_network(ip), ip):
-            raise Refused(replies.TOO_MUCH_MAIL, "rate of mails")
-        if not sender:
+        if ip in self._exempt:
             return
-        address = sender.lower()
-        if self._spend(self._senders, address, ip) or self._spend(self._domains, address.rpartition("@")[2], ip):
-            raise Refused(replies.TOO_MUCH_OF_SENDER, "rate of sender")
+        now, client, address = self._clock(), client_network(ip), (sender or "").lower()
+        of_sender = [(self._senders, address), (self._domains, address.rpartition("@")[2])] if address else []
+        asked = [(allowances, key) for allowances, key in [(self._mails, client), *of_sender] if allowances is not None]
+        for allowances, key in asked:  # all of them before one is used up
+            if allowances.wait(key, now):
+                if allowances is self._mails:
+                    raise Refused(replies.TOO_MUCH_MAIL, "rate of mails")
+                raise Refused(replies.TOO_MUCH_OF_SENDER, "rate of sender")
+        for allowances, key in asked:
+            allowances.take(key, now)
 
     def recipient(self, ip: str) -> None:
         """Refused when this address named too many recipients."""

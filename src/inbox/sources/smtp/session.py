@@ -17,13 +17,17 @@ from typing import Any, ClassVar
 from inbox.model import INTERNAL, Reply
 from inbox.sources.smtp import replies
 from inbox.sources.smtp.replies import HangUp, Refused, wire
+from inbox.sources.smtp.server import plain_address
 from inbox.sources.smtp.transaction import Transaction
 from inbox.sources.smtp.xclient import read_client
 
 _LOG = logging.getLogger("inbox.smtp")
+_VERB = re.compile(rb"[A-Za-z]*")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _HTTP = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"CONNECT", b"PATCH", b"TRACE", b"PRI"))
-_BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"LHLO", b"STARTTLS", b"NOOP", b"RSET", b"QUIT"))
+_BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"LHLO", b"STARTTLS", b"NOOP", b"RSET", b"QUIT", b"BDAT"))
+"""BDAT is refused there as no MAIL came before it, but its octets are read."""
+
 _PUT_OFF = 2000  # 4xx that a session may hear: what is tried again at once for ever only fills the log
 _TURN = 64  # pipelined commands after which other sessions have their turn
 _LONGEST_NAME = 255  # of a host (RFC 5321 section 4.5.3.1.2)
@@ -69,7 +73,7 @@ class Session(Transaction):
         verb, _, rest = line.partition(b" ")
         verb = verb.upper()
         if _CONTROL.search(line):
-            raise Refused(replies.CONTROL, "syntax")
+            raise self._unreadable(line, replies.CONTROL)
         command = self.COMMANDS.get(verb)
         if command is None:
             if verb in _HTTP:
@@ -80,8 +84,16 @@ class Session(Transaction):
         try:
             argument = rest.decode().strip(" ")
         except UnicodeDecodeError:
-            raise Refused(replies.NOT_UTF8, "syntax") from None
+            raise self._unreadable(line, replies.NOT_UTF8) from None
         await command(self, argument)
+
+    def _unreadable(self, line: bytes, reply: Reply) -> Refused | HangUp:
+        """The session ends where what follows may be no command: octets of a chunk, or what a browser posts."""
+        found = _VERB.match(line)
+        verb = found[0].upper() if found else b""
+        if verb in _HTTP:
+            return HangUp(replies.NOT_HTTP, "http")
+        return HangUp(replies.CHUNK_SYNTAX, "syntax") if verb == b"BDAT" else Refused(reply, "syntax")
 
     def _refuse(self, reply: Reply, reason: str, *, counts: bool = True) -> None:
         """Say no. `counts`: a 5xx is held against the client."""
@@ -95,11 +107,6 @@ class Session(Transaction):
             self._errors += 1
             if self._errors >= self.server.errors:
                 raise HangUp(replies.TOO_MANY_ERRORS, "errors")
-
-    def _chat(self) -> None:
-        self._small_talk += 1
-        if self._small_talk > self.server.limits.commands:
-            raise HangUp(replies.TOO_MUCH_TALK, "commands")
 
     # who is there
 
@@ -139,7 +146,8 @@ class Session(Transaction):
             raise Refused(replies.NESTED_MAIL, "order")
         client = read_client(argument)
         if client.ip is not None:
-            self.ip = client.ip
+            self.ip = plain_address(client.ip or self._proxy)
+            self._user = None  # the login was that of another client
             self.server.seat(self, self.ip)
         self.certificate = None  # it was the proxy's own
         self._helo, self._extended = client.helo, client.extended is not False

@@ -38,7 +38,7 @@ class Transaction(Login):
         self._body: Body | None = None
         self._reading: Body | None = None
         self._read_since = self._session_left = 0.0
-        self._read_before = self._small_talk = self._put_off = 0
+        self._small_talk = self._put_off = 0
 
     @property
     def waits_for_command(self) -> bool:
@@ -48,10 +48,8 @@ class Transaction(Login):
     def check_time(self, now: float) -> None:
         """As Wire, and a mail has to come at the lowest rate at least."""
         limits = self.server.limits
-        if self._reading is not None:
-            came = self._reading.received - self._read_before
-            if came < limits.data_rate * (now - self._read_since - limits.idle):
-                self.interrupt(replies.TOO_SLOW, "slow")
+        if self._reading is not None and self._reading.received < limits.data_rate * (now - self._read_since - limits.idle):
+            self.interrupt(replies.TOO_SLOW, "slow")
         super().check_time(now)
 
     def _forget_mail(self) -> None:
@@ -61,6 +59,11 @@ class Transaction(Login):
             if self._body.spooled:
                 self.loop.run_in_executor(None, self._body.discard)
             self._body = None
+
+    def _chat(self) -> None:
+        self._small_talk += 1
+        if self._small_talk > self.server.limits.commands:
+            raise HangUp(replies.TOO_MUCH_TALK, "commands")
 
     def _no_argument(self, argument: str) -> None:
         if argument:
@@ -132,6 +135,8 @@ class Transaction(Login):
         if not found:
             raise HangUp(replies.CHUNK_SYNTAX, "syntax")
         size, last = int(found[1]), bool(found[2])
+        if not size and not last:
+            self._chat()
         wrong = self._out_of_order()
         if wrong is not None:
             body = self._new_body(chunked=True)
@@ -160,14 +165,16 @@ class Transaction(Login):
         return HangUp(INTERNAL, "internal")
 
     def _begin_reading(self, body: Body) -> None:
-        """What comes now is watched, and its time does not count for the session."""
-        self._read_since, self._read_before, self._reading = self.loop.time(), body.received, body
-        self._session_left = self._ends - self._read_since
+        """What comes now is watched, all chunks of a mail together, and its time does not count for the session."""
+        now = self.loop.time()
+        self._session_left = self._ends - now
+        self._reading, self._read_since = body, now - body.seconds
         self._ends = self._read_since + self.server.limits.data
 
-    def _end_reading(self) -> None:
-        self._reading = None
-        self._ends = self.loop.time() + self._session_left
+    def _end_reading(self, body: Body) -> None:
+        now = self.loop.time()
+        self._reading, body.seconds = None, now - self._read_since
+        self._ends = now + self._session_left
 
     async def _receive(self, body: Body) -> None:
         """Read a mail to its final dot."""
@@ -180,7 +187,7 @@ class Transaction(Login):
             self._buffer[:0] = rest
         if body.spooled:
             await asyncio.to_thread(body.close)
-        self._end_reading()
+        self._end_reading(body)
 
     async def _receive_chunk(self, body: Body, size: int, *, last: bool) -> None:
         """Read so many octets."""
@@ -197,7 +204,7 @@ class Transaction(Login):
             await asyncio.to_thread(body.spill)
         if last and body.spooled:
             await asyncio.to_thread(body.close)
-        self._end_reading()
+        self._end_reading(body)
 
     async def _come(self, body: Body) -> None:
         """Wait until there is more of the mail; what waits for the disk is written meanwhile."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("inbox.smtp")
 _HELD = 1 << 16
 _LINGER = 10.0
+_VERB = 16  # octets that hold the verb of a line
 _CLIENT = object()  # what a session waits for: the client
 
 
@@ -53,7 +54,7 @@ class Wire(SMTP):
         self.loop = asyncio.get_running_loop()
         self.server = server
         self.transport: Any = None
-        self.ip = ""
+        self.ip = self._proxy = ""
         self.tls: str | None = None
         self.certificate: str | None = None
         self._implicit_tls = implicit_tls
@@ -220,18 +221,24 @@ class Wire(SMTP):
             await self._more()
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
-        if end >= most:
-            raise Refused(replies.TOO_LONG, "syntax")
         if not line.endswith(b"\r\n"):
             raise HangUp(replies.BARE_LF, "line endings")
+        if end >= most:
+            raise self._unreadable(line, replies.TOO_LONG)
         return line[:-2]
 
     async def _skip_line(self) -> None:
+        start = bytes(self._buffer[:_VERB])
         while (end := self._buffer.find(b"\n")) < 0:
-            self._buffer.clear()
+            del self._buffer[:-1]  # the last one may be the CR of its end
             await self._more()
+        whole = self._buffer[end - 1 : end] == b"\r"
         del self._buffer[: end + 1]
-        raise Refused(replies.TOO_LONG, "syntax")
+        raise self._unreadable(start, replies.TOO_LONG) if whole else HangUp(replies.BARE_LF, "line endings")
+
+    def _unreadable(self, line: bytes, reply: Reply) -> Refused | HangUp:  # noqa: ARG002  `line`: for who knows commands
+        """What to raise for a line (or its beginning) that is no command whatever it says."""
+        return Refused(reply, "syntax")
 
     async def octets(self, count: int) -> bytes:
         """Exactly so many octets; for what comes before the dialogue."""
@@ -291,7 +298,7 @@ class Wire(SMTP):
         """Everything before the first command."""
         if self.server.believes(self.ip):
             self.ip = await read_proxy(self) or self.ip
-        self._is_proxy = self.server.takes_xclient(self.ip)
+        self._proxy, self._is_proxy = self.ip, self.server.takes_xclient(self.ip)
         self.server.seat(self, self.ip)
         if self._implicit_tls:
             await self._start_tls(keep=True)
@@ -331,7 +338,9 @@ class Wire(SMTP):
             self.loop.call_soon(_hand_over, self.transport, early)
         self._reading_paused = False
         try:
-            self.transport = await upgrade
+            if (upgraded := await upgrade) is None:  # what asyncio says when the connection was cut meanwhile
+                raise ConnectionAbortedError
+            self.transport = upgraded
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError and TimeoutError are OSErrors
             self.server.leave(self)
             _LOG.info("no TLS", extra={"ip": self.ip, "why": getattr(error, "reason", None) or type(error).__name__})

@@ -18,7 +18,7 @@ _UNKNOWN = ("[UNAVAILABLE]", "[TEMPUNAVAIL]")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What was said; None: nothing. `extended`: the client speaks ESMTP. `user` "": it is known that the client did not log in."""
+    """What was said; None: nothing. `ip` "": it is not known. `extended`: the client speaks ESMTP. `user` "": it is known that the client did not log in."""
 
     ip: str | None
     helo: str | None
@@ -44,9 +44,9 @@ def read_client(argument: str) -> Client:
 
 
 def _address(text: str | None) -> str | None:
-    """`192.0.2.1`, or `IPV6:2001:db8::1`; None when it is not known."""
+    """`192.0.2.1`, or `IPV6:2001:db8::1`; "" and None as in Client."""
     if not text:
-        return None
+        return text
     try:
         return str(ipaddress.ip_address(text[5:] if text[:5].upper() == "IPV6:" else text))
     except ValueError:
