@@ -43,6 +43,7 @@ class Server:
         self.greeting = replies.plain(f"220 {settings.hostname} ESMTP")
         self.tls = load_context(settings.tls)
         self.draining = False
+        self._writing: list[Wire] = []
         self.sessions: dict[Wire, str] = {}
         self.limiter = Limiter(settings)
         self._proxies, self._xclients = Networks(settings.proxy_from), Networks(settings.xclient_from)
@@ -123,6 +124,20 @@ class Server:
         secret = resolve_secret(reference, {}) if reference else ""
         same = hmac.compare_digest(secret.encode(), password.encode())
         return same and bool(secret)
+
+    # what is said
+
+    def write_soon(self, session: Wire) -> None:
+        """Write what the session said at the end of this turn of the loop, with what others say: a client process that serves many
+        connections is woken once for all of them, and waking it costs more than the writing."""
+        if not self._writing:
+            asyncio.get_running_loop().call_soon(self._write_all)
+        self._writing.append(session)
+
+    def _write_all(self) -> None:
+        sessions, self._writing = self._writing, []
+        for session in sessions:
+            session.write()
 
     # time
 

@@ -177,7 +177,7 @@ class Wire(SMTP):
         """Send what is said, then wait until the client says more. HangUp when it has gone, or time is up."""
         before = len(self._buffer)
         if self._out:
-            self._flush()
+            self._write_soon()
         if self._deaf:
             self._listen_again()
         while self._writing_paused:
@@ -267,7 +267,15 @@ class Wire(SMTP):
         """Replies that aiosmtpd's AUTH gives."""
         self._say((status.encode("ascii", "replace") if isinstance(status, str) else status) + b"\r\n")
 
-    def _flush(self) -> None:
+    def _write_soon(self) -> None:
+        """Within TLS at once (see `_hear_nothing`); else together with what others say in this turn of the loop."""
+        if self._below_tls is None:
+            self.server.write_soon(self)
+        else:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was said."""
         if self._out and not self._over:
             self.transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
@@ -314,7 +322,7 @@ class Wire(SMTP):
         raise HangUp(replies.CLOSING, "closing")
 
     def _close(self) -> None:
-        self._flush()
+        self.write()
         self._listen_again()
         self._buffer.clear()
         self._began_to_wait, self._due = False, self.loop.time() + _LINGER
@@ -329,7 +337,7 @@ class Wire(SMTP):
         if context is None or self._over:
             raise HangUp(None, "gone")
         self._pause_reading()  # the handshake must not be read as plain text
-        self._flush()
+        self.write()
         early = self._take(len(self._buffer))
         self._below_tls = self.transport
         upgrade = asyncio.ensure_future(self._upgrade(context))
