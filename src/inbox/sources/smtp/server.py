@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import logging
 from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from inbox.model import Reply
     from inbox.ports import Clock, Counter, Gate
     from inbox.sources.smtp.wire import Wire
+
+_LOG = logging.getLogger("inbox.smtp")
 
 STRESS = 0.9
 """Share of all connections from which on the door is under stress: idle 10 s, one error."""
@@ -149,7 +152,10 @@ class Server:
             await asyncio.sleep(pause)
             now = loop.time()
             for session in tuple(self.sessions):
-                session.check_time(now)
+                try:
+                    session.check_time(now)
+                except Exception:  # the clock of all others goes on
+                    _LOG.exception("a session's time could not be checked", extra={"ip": session.ip})
 
     async def empty(self, seconds: float) -> bool:
         """Wait until the last session is gone; False when that takes longer."""
