@@ -132,7 +132,8 @@ class Server:
 
     def write_soon(self, session: Wire) -> None:
         """Write what the session said at the end of this turn of the loop, with what others say: a client process that serves many
-        connections is woken once for all of them, and waking it costs more than the writing."""
+        connections is woken once for all of them, and waking it costs more than the writing.
+        """
         if not self._writing:
             asyncio.get_running_loop().call_soon(self._write_all)
         self._writing.append(session)
