@@ -16,7 +16,7 @@ from inbox.store.values import envelope_json, micros, text
 
 _INTO_MAILS = "insert into inbox_mails(seq, raw_seq, lease, first, id, source_key, envelope, sender, received_at, size, sha256) values "
 _INTO_RAW = "insert into inbox_raw(seq, data) values "
-_AT_ONCE = 64
+_AT_ONCE = 16
 """Rows of one statement. SQLite runs a statement without Python's lock and waits for it several times around each: few are quick."""
 
 

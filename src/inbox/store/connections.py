@@ -71,7 +71,7 @@ def _prepare(connection: sqlite3.Connection, *, durable: bool, read_only: bool) 
         raise StoreError(
             f"SQLite runs with journal_mode={mode}, synchronous={found} where wal and {level} are needed; put the folder on a local disk"
         )
-    connection.execute("pragma cache_size=-16000")
+    connection.execute("pragma cache_size=-6000")
     if read_only:
         connection.execute("pragma query_only=1")
 
