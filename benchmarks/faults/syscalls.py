@@ -28,30 +28,48 @@ def failing(server: Server, calls: str, error: str, when: str) -> Iterator[Count
 
     `write` fails for files alone: pipes, sockets and the event loop's own descriptors are on no disk.
     """
-    pids = server.pids
     log = Path(f"/tmp/inbox-strace-{os.getpid()}")
-    attach = itertools.chain.from_iterable(("-p", str(pid)) for pid in pids)
-    command = [program("strace"), "-f", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}", "-o", str(log), *attach]
+    command = [program("strace"), "-f", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}", "-o", str(log)]
     if calls == "write":
         names = [
             server.work / "log.jsonl",
             *(server.folder / name.format(n) for n in range(64) for name in ("spool/{}.eml", "blobs/new-{}")),
         ]
         command += itertools.chain.from_iterable(("-P", str(name)) for name in names)
-    tracer, hits = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True), Counter()
+    tracer, hits = _attached(command, server), Counter()
     try:
-        for _ in pids:
-            need("attached" in tracer.stderr.readline(), "strace cannot attach")
         yield hits
     finally:
-        tracer.send_signal(signal.SIGINT)
-        tracer.wait(30)
-        tracer.stderr.close()
+        _detach(tracer)
         with contextlib.suppress(OSError):
             hits.update(
                 line.split(None, 2)[1].split("(")[0] for line in log.read_text(errors="replace").splitlines() if "(INJECTED)" in line
             )
             log.unlink()
+
+
+def _attached(command: list[str], server: Server) -> subprocess.Popen[str]:
+    """strace on all processes of the server; tried anew when one of them ended meanwhile."""
+    said: list[str] = []
+    for _ in range(5):
+        pids = server.pids
+        attach = itertools.chain.from_iterable(("-p", str(pid)) for pid in pids)
+        tracer = subprocess.Popen([*command, *attach], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert tracer.stderr is not None
+        said = [tracer.stderr.readline() for _ in pids]
+        if all("attached" in line for line in said):
+            return tracer
+        _detach(tracer)
+        time.sleep(0.5)
+    need(False, f"strace cannot attach: {' '.join(said).strip()}")
+    raise AssertionError
+
+
+def _detach(tracer: subprocess.Popen[str]) -> None:
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait(30)
+    assert tracer.stderr is not None
+    tracer.stderr.close()
 
 
 def _cases(runs: int) -> list[tuple[str, str, str]]:

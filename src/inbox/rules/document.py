@@ -17,6 +17,7 @@ import yaml
 from inbox.errors import Problem
 
 DEEPEST = 32
+_TOO_DEEP = f"nested too deep; {DEEPEST} levels are allowed"
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}")
 
@@ -132,6 +133,8 @@ def _place(error: yaml.MarkedYAMLError) -> TextNode | None:
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
+    if "nesting depth" in str(error.problem):  # PyYAML from 6.0.4 on looks ahead, and has a limit of its own
+        return _TOO_DEEP
     context = f" {error.context}" if error.context else ""
     since = f" that began on line {error.context_mark.line + 1}" if error.context_mark else ""
     return f"no YAML: {error.problem}{context}{since}; check the indentation and brackets before this place"
@@ -185,7 +188,7 @@ class _Tree:
         self._add(made)
         self.open.append(made)
         if len(self.open) > DEEPEST:
-            self.mistakes.at(made, f"nested too deep; {DEEPEST} levels are allowed")
+            self.mistakes.at(made, _TOO_DEEP)
             return False
         return True
 
