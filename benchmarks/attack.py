@@ -146,9 +146,9 @@ def _bring(client: Client, block: bytes, octets: int) -> None:
     _pour(client.socket, block, octets)
 
 
-def mail(port: int, octets: int) -> None:
+def mail(port: int, octets: int, block: bytes = TEXT) -> None:
     client = Client(port)
-    _bring(client, TEXT, octets - MIB)
+    _bring(client, block, octets - MIB)
     if not client.ask(b"\r\n.\r\n").startswith(b"250"):
         raise ConnectionError("the door did not take the attack's mail")
 
@@ -160,10 +160,7 @@ def lines(port: int, octets: int) -> None:
 
 
 def body(port: int, octets: int) -> None:
-    client = Client(port)
-    _bring(client, EMPTY, octets - MIB)
-    if not client.ask(b"\r\n.\r\n").startswith(b"250"):
-        raise ConnectionError("the door did not take the flood's mail")
+    mail(port, octets, EMPTY)
 
 
 def fifty(port: int, octets: int) -> None:

@@ -46,7 +46,7 @@ class Keeper:
         self._thread.start()
 
     async def keep(self, mail: Mail, plan: Plan | None = None) -> str:
-        """Keep a mail; when this returns it is on stable storage, under the id returned (`Arrivals.keep_all`). Raises StoreError.
+        """Keep a mail; when this returns it is on stable storage, under the id returned (`Arrivals.keep_arrivals`). Raises StoreError.
 
         Being cancelled while it waits changes nothing: the mail is kept all the same.
         """
@@ -74,21 +74,18 @@ class Keeper:
                 loop.call_soon(self._hand_over)
         return wish.answer
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, *, last: bool = False) -> None:
         with self._lock:
-            gathered, self._gathered = self._gathered, []
-            if gathered:
-                self._wishes.put(gathered)
+            if self._gathered:
+                self._wishes.put(self._gathered)
+                self._gathered = []
+            if last and not self._closed:
+                self._closed = True
+                self._wishes.put([])
 
     def close(self) -> None:
         """Write what waits, then end; blocks until that is done."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                if self._gathered:
-                    self._wishes.put(self._gathered)
-                self._gathered = []
-                self._wishes.put([])
+        self._hand_over(last=True)
         self._thread.join()
 
     # the writer thread
