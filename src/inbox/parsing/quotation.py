@@ -121,6 +121,8 @@ _BEGINS_FORWARDED = frozenset(
     ]
 )
 
+_LONGEST_BEGIN = max(map(len, _BEGINS_FORWARDED))
+
 
 def is_original(line: str, *, bare: bool = False) -> bool:
     """`-----Original Message-----`; `bare`: without the dashes."""
@@ -138,7 +140,8 @@ def is_forwarded(line: str) -> bool:
     """`---------- Forwarded message ---------`, `Begin forwarded message:`: what follows was sent on, on purpose."""
     if "--" in line and (found := _TITLE.match(line)) and found["title"].lower().startswith(_FORWARDS):
         return True
-    return line.strip(_AROUND).lower() in _BEGINS_FORWARDED
+    bare = line.strip(_AROUND)
+    return len(bare) <= _LONGEST_BEGIN and bare.lower() in _BEGINS_FORWARDED
 
 
 _NAMED = re.compile(r"[ \t>|]{0,20}[*_]{0,3}(?P<name>[^\W\d_][^:\n*]{0,30}?)\s?[*_]{0,3}\s?:[*_]{0,3}")
