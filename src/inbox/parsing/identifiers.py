@@ -12,6 +12,8 @@ _MOST = 1000
 
 def read_ids(text: str) -> tuple[str, ...]:
     """Every identifier of a field, with its angle brackets, each once, in order. Blanks within one come from folding and go."""
+    if not text:
+        return ()
     if "<" not in text:  # some mailers leave the brackets out
         text = " ".join(f"<{word}>" for word in text.split() if _BARE.fullmatch(word))
     found = (f"<{_BLANK.sub('', match[1])}>" for match in _ID.finditer(text))

@@ -123,6 +123,8 @@ def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
     if not any(piece.kind == "text" and _filled(body.shown, piece) for piece in pieces) and not _all_quoted(body, pieces):
         pieces = [_Piece("text", 0, len(body.shown))]  # nothing above the quotation: it was sent on, and is what the person sends
     parts = [ReplyPart(piece.kind, _trimmed(body.shown[piece.start : piece.stop]), piece.sign) for piece in pieces]
+    if len(parts) == 1 and parts[0].kind == "text":
+        return ReplyText(parts[0].text or None, parts=tuple(part for part in parts if part.text))
     text, quoted, signature = (_joined(body, pieces, kind) for kind in KINDS)
     return ReplyText(text, quoted, signature, tuple(part for part in parts if part.text))
 
