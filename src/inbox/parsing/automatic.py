@@ -48,7 +48,7 @@ _DAEMON = re.compile(
     r"owner-.*|.*-owner|.*-request|.*-relay|.*-outgoing|bounces?(?:[-_+=.\d].*)?|.*[-_+.]bounces?(?:[-+=].*)?|srs[01][=+-].*bounces?.*|autoreply|auto-?respon(?:d|se|der)|vacation)",
     re.IGNORECASE,
 )
-_ROBOT = re.compile(r"mailer-?daemon|mail(?:er)?[- ]delivery[- ]s(?:ubsystem|ystem)|\bcron daemon|\banacron\b|autoresponder", re.IGNORECASE)
+_ROBOT = re.compile(r"mailer-?daemon|mail(?:er)?[- ]delivery[- ]s(?:ubsystem|ystem)|\bcron daemon|\banacron\b|autoresponder")
 _NEVER = {"all", "autoreply", "oof"}
 MOST_HOPS = 50
 
@@ -190,7 +190,7 @@ def _other_list_fields(message: Message) -> dict[str, None]:
 
 def _daemon(message: Message) -> Automatic | None:
     evidence = [_quote("Auto-Submitted", value) for value in _auto_submitted(message)]
-    evidence += [_quote("From", value) for value in message.header("from") if _ROBOT.search(value)]
+    evidence += [_quote("From", value) for value in message.header("from") if _ROBOT.search(value.lower())]
     evidence += _present(message, _DAEMON_FIELDS)
     evidence += ["Return-Path: <>"] if null_return_path(message) else []
     evidence += ["multipart/report"] if message.media == "multipart/report" else []

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
 
-_NAMES = frozenset(["list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive", "mailing-list"])
+_NAMES = frozenset(
+    ["list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive", "mailing-list"]
+)
 _ANGLES = re.compile(r"<([^<>]*)>")
 _MOST_URIS = 20
 

@@ -175,12 +175,12 @@ _OVER = re.compile(
 _BORDER = re.compile(r"\b(?:line|text|message|e-?mail|linie|zeile|ligne|línea|linea|linha|riga|lijn|regel|linje\w*)\b", re.IGNORECASE)
 
 
-_OVER_HINTS = ["above", "below", "über", "oberhalb", "unterhalb", "dess", "encima", "arriba", "acima", "sopra", "boven", "oven", "ovan"]
+_OVER_HINTS = [hint.encode() for hint in ["bov", "elow", "über", "Über", "rhalb", "dess", "cima", "rriba", "sopra", "oven", "ovan"]]
 
 
 def may_have_answer_above(text: str) -> bool:
     """A quick look: without one of these words `answer_above` says no to every line of the text."""
-    low = text.lower()
+    low = text.encode("utf-8", "replace").lower()  # octets are searched sooner than letters
     return any(hint in low for hint in _OVER_HINTS)
 
 

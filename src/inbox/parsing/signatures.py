@@ -104,9 +104,10 @@ def _closing(lines: list[str], end: int) -> int:
     filled = 0
     for at in range(end - 1, max(0, end - 16) - 1, -1):
         line = lines[at]
-        if not line.strip():
+        bare = line.strip()
+        if not bare:
             continue
-        if len(line) > 100 or line.rstrip().endswith("?") or _POSTSCRIPT.match(line) or filled > 9:
+        if len(line) > 100 or bare[-1] == "?" or (bare[0] in "pPnN" and _POSTSCRIPT.match(line)) or filled > 9:
             return end
         found = _CLOSING.match(_folded(line))
         if found and (filled if found["name"] is None else not line[found.start("name") :].strip(" ,-/")[:1].islower()):
