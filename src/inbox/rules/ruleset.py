@@ -60,7 +60,7 @@ class Rule:
     values: Mapping[str, str | Text] = field(default_factory=dict)
     refuse: Reply | None = None
     steps: tuple[StepPlan, ...] = ()
-    stop: bool = False
+    stop: bool | Literal["mail"] = False
     enabled: bool = True
     shadow: bool = False
 
@@ -72,7 +72,17 @@ class Rule:
     @property
     def ends(self) -> bool:
         """Whether no later rule is judged for the recipients of this one."""
-        return self.stop or self.refuse is not None
+        return bool(self.stop) or self.refuse is not None
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether no later rule is judged for any recipient of the mail, if this one matches for some."""
+        return self.stop == "mail"
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it can match for one recipient of a mail and not for another."""
+        return self.recipients is not None or any(part.personal for part in self.parts)
 
     @property
     def takes(self) -> bool:
@@ -158,7 +168,8 @@ class Rules:
 
     @cached_property
     def refuses_on_content(self) -> bool:
-        """Whether some refusal needs more than the envelope: its own conditions do, or those of a rule before it that may end it first."""
+        """Whether some refusal needs more than the envelope: its own conditions do, or those of a rule before it that may end it first;
+        a rule for other recipients may, when its stop is for the whole mail."""
         earlier = False
         for rule in self.rules:
             if not rule.enabled or rule.shadow:
@@ -166,7 +177,7 @@ class Rules:
             content = not all(self.known_early(fact) for fact in rule.facts)
             if rule.refuse is not None and (content or earlier):
                 return True
-            earlier = earlier or (rule.ends and content)
+            earlier = earlier or (rule.ends and content) or (rule.ends_all and rule.chooses)
         return False
 
     def known_early(self, fact: str) -> bool:
@@ -184,7 +195,7 @@ class Rules:
         """An index over the gate that reads facts of the envelope only; None when it is short."""
         from inbox.rules.index import FEW, Index  # noqa: PLC0415  the index is built of these classes
 
-        return Index(self.gate, self.envelope_facts.__contains__) if len(self.gate) > FEW else None
+        return Index(self.gate, self.envelope_facts.__contains__, one=True) if len(self.gate) > FEW else None
 
 
 def _stamp(file: Path) -> tuple[object, ...]:
