@@ -169,7 +169,8 @@ class Rules:
     @cached_property
     def refuses_on_content(self) -> bool:
         """Whether some refusal needs more than the envelope: its own conditions do, or those of a rule before it that may end it first;
-        a rule for other recipients may, when its stop is for the whole mail."""
+        a rule for other recipients may, when its stop is for the whole mail.
+        """
         earlier = False
         for rule in self.rules:
             if not rule.enabled or rule.shadow:
