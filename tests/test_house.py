@@ -32,17 +32,18 @@ FLOORS = {
         "auth",
         "metrics",
         "logs",
+        "aws",
     ),
     2: ("perform", "app", "store", "send"),
-    3: ("assemble", "reception", "worker", "supervise", "daemon", "sources"),
+    3: ("assemble", "function", "reception", "worker", "supervise", "daemon", "sources"),
     4: ("cli", "demo", "web", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 BUILTINS = ("facts", "handlers")
-PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send"}  # what a stranger's plugin may import
+PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send", "aws"}  # what a stranger's plugin may import
 TEST_KIT = "testing"
 FORBIDDEN_IN_APP = {"store", "sources"}
-ENGINES = {"flanker": "parsing", "aiosmtpd": "sources/smtp", "boto3": "sources/ses"}
+ENGINES = {"flanker": "parsing", "aiosmtpd": "sources/smtp", "boto3": "aws", "botocore": "aws"}
 
 
 def room_of(path: Path) -> str:

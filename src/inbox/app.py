@@ -131,7 +131,7 @@ class Inbox:
         plan = self.judge(mail)
         run = _Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while step := run.next():
-            run.add(self.attempt(mail, step, 1))
+            run.add_all(self.attempt(mail, step, 1))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)
@@ -216,6 +216,11 @@ class _Run:
         for step in skip:
             self.add(Ended(perform.skipped(step)))
         return next((step for step in run if step.n not in self.states), self.next() if skip else None)
+
+    def add_all(self, ended: Ended) -> None:
+        """One attempt, and the steps that it has ended."""
+        for one in perform.with_skips(self.plan, self.states, ended):
+            self.add(one)
 
     def add(self, ended: Ended) -> None:
         if self.journal:

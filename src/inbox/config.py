@@ -25,6 +25,7 @@ from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
 
 MIB = 1 << 20
+AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge"))
 
 
 def _listener(text: str) -> str:
@@ -153,6 +154,13 @@ class Relay(_Table):
     timeout: Seconds = 30
 
 
+class Aws(_Table):
+    """Region and endpoint of AWS for sources, stores and handlers; left out, boto3 looks where it always does (environment, profile)."""
+
+    region: str | None = None
+    endpoint: str | None = None
+
+
 class Work(_Table):
     """How plans are carried out."""
 
@@ -196,11 +204,13 @@ class Settings(_Table):
     relay: Relay = Relay()
     work: Work = Work()
     log: Log = Log()
+    aws: Aws = Aws()
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:
-        """The settings of one handler or fact: `[handlers.NAME]`. No plugin sees those of another."""
-        return self.handlers.get(name, {})
+        """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too. No plugin sees those of another."""
+        own = self.handlers.get(name, {})
+        return {**self.aws.model_dump(exclude_none=True), **own} if name in AWS_HANDLERS else own
 
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -17,7 +17,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed
@@ -35,11 +35,14 @@ _GIVEN_UP: Mapping[str, OutcomeState] = {"retry": "dead", "continue": "failed", 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What one attempt came to: its outcome, the row to be written with it, and when the step is due again if it was deferred."""
+    """What one attempt came to: its outcome, the row to be written with it, when the step is due again if it was deferred, and which later
+    steps it has ended.
+    """
 
     outcome: Outcome
     row: Row | None = None
     due_at: datetime | None = None
+    stop: Literal["rule", "all"] | None = None
 
 
 def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -61,6 +64,15 @@ def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, .
         elif "wait" not in before:
             run.append(step)
     return tuple(run), tuple(skip)
+
+
+def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> list[Ended]:
+    """An attempt, and before it the later steps that it has ended: written down first, they cannot be forgotten by a crash in between."""
+    if ended.stop is None:
+        return [ended]
+    own = next(step for step in plan.steps if step.n == ended.outcome.n)
+    later = [step for step in plan.steps if step.n > own.n and states.get(step.n) not in ENDED]
+    return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
 
 
 def _gate(step: Step, state: OutcomeState | None) -> str:
@@ -118,7 +130,7 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
     except BaseException as error:  # the unknown error is temporary
         _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
         return _again(step, number, first, work, f"{type(error).__name__}: {error}")
-    return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row)
+    return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row, stop=result.stop)
 
 
 def gave_up(step: Step, number: int, detail: str) -> Ended:
@@ -149,8 +161,8 @@ def refusals(plan: Plan) -> tuple[Outcome, ...]:
 
 
 def skipped(step: Step) -> Outcome:
-    """The outcome of a step that an earlier one of its rule ended."""
-    return _outcome(step, "skipped", 0, "an earlier step of the rule ended it")
+    """The outcome of a step that an earlier one ended."""
+    return _outcome(step, "skipped", 0, "an earlier step ended it")
 
 
 def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:
