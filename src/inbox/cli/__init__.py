@@ -39,6 +39,7 @@ COMMANDS = {
     "plugins": "installation",
     "doctor": "installation",
     "certificate": "certificates",
+    "cost": "costing",
     "demo": "demo",
 }
 
