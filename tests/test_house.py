@@ -19,6 +19,7 @@ FLOORS = {
     1: (
         "options",
         "config",
+        "costs",
         "plugins",
         "deadline",
         "inspect",

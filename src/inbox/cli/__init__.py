@@ -41,6 +41,7 @@ COMMANDS = {
     "plugins": "installation",
     "doctor": "installation",
     "certificate": "certificates",
+    "cost": "costing",
     "demo": "demo",
 }
 
