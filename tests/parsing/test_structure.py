@@ -62,6 +62,21 @@ def test_parts_are_found_whatever_was_done_to_the_boundary(parameter, body, odd)
     assert (message.text, codes(message)) == ("one\ntwo" + ("\n" if "boundary-unclosed" in odd else ""), odd)
 
 
+@pytest.mark.parametrize(
+    "container", [b"%b", b"--o\r\n" + multipart(b"%b").removeprefix(HEAD) + b"\r\n--o--\r\n"], ids=["outermost", "within"]
+)
+def test_a_part_behind_the_end_is_not_read_and_said(container):
+    body = container.replace(b"%b", PARTS + b"--b\r\nContent-Type: application/x-msdownload\r\n\r\nMZ\r\n--b--\r\n")
+    message = parse(multipart(body, b"; boundary=b" if container == b"%b" else b"; boundary=o"))
+    assert (message.text, message.attachments, codes(message)) == ("one\ntwo", (), ["parts-behind-end"])
+
+
+def test_an_inner_multipart_may_have_the_boundary_of_the_outer_one():
+    inner = multipart(PARTS).removeprefix(HEAD)
+    message = parse(multipart(b"--b\r\n" + inner + b"--b\r\n\r\nthree\r\n--b--\r\n"))
+    assert (message.text, codes(message)) == ("one\ntwo\nthree", [])
+
+
 def test_a_text_with_dashes_is_no_multipart():
     message = parse(multipart(b"-----\r\none\r\n-----\r\ntwo", b""))
     assert (message.text, codes(message)) == ("-----\none\n-----\ntwo", ["boundary-missing"])
