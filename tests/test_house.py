@@ -19,6 +19,7 @@ FLOORS = {
     1: (
         "options",
         "config",
+        "costs",
         "plugins",
         "deadline",
         "inspect",
@@ -29,6 +30,7 @@ FLOORS = {
         "parsing",
         "reply_tokens",
         "rules",
+        "receipt_rules",
         "auth",
         "metrics",
         "logs",
