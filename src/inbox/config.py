@@ -36,6 +36,19 @@ def _listener(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    """`BUCKET` or `BUCKET/PREFIX`, without a slash at its end; ValueError says the form."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", text, re.DOTALL):
+        raise ValueError(f"{text!r} names no bucket; write BUCKET or BUCKET/PREFIX")
+    return text.rstrip("/")
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", text):
+        raise ValueError(f"{text!r} is no topic; write its ARN, arn:aws:sns:REGION:ACCOUNT:NAME")
+    return text
+
+
 def _network(text: str) -> str:
     return str(read_network(text))
 
@@ -58,6 +71,8 @@ def _folder(path: Path) -> Path:
 
 Listener = Annotated[str, AfterValidator(_listener)]
 NetworkText = Annotated[str, AfterValidator(_network)]
+Bucket = Annotated[str, AfterValidator(_bucket)]
+Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
@@ -161,6 +176,22 @@ class Aws(_Table):
     endpoint: str | None = None
 
 
+class Ses(_Table):
+    """What of Amazon SES is believed, and where its mail lies (docs/aws.md). No list means: nothing is taken from there.
+
+    `buckets`: `BUCKET` or `BUCKET/PREFIX`, the only places that mail is fetched from; `topics`: ARNs of the SNS topics that are listened to;
+    `prefix`: key prefix of mails that Lambda events are about (None: that of the first of `buckets`, where such mails are looked for).
+    """
+
+    buckets: tuple[Bucket, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")  # whose SES may have encrypted an object
+    prefix: str | None = None
+    size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
+    signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
+    max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
+
+
 class Work(_Table):
     """How plans are carried out."""
 
@@ -205,6 +236,7 @@ class Settings(_Table):
     work: Work = Work()
     log: Log = Log()
     aws: Aws = Aws()
+    ses: Ses = Ses()
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:
