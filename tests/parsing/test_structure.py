@@ -96,9 +96,19 @@ def test_line_ends_may_change_between_header_and_body(head, body):
     assert (message.subject, message.text) == ("x", "one\ntwo")
 
 
+@pytest.mark.parametrize(
+    ("raw", "where"),
+    [(b"Subject: x\rFrom: boss@c.d\r\n" + HEAD, "body"), (multipart(PARTS.replace(b"plain", b"plain\rX: y", 1)), "part 1")],
+)
+def test_a_bare_cr_within_a_header_is_said(raw, where):
+    message = parse(raw)
+    assert [author.address for author in message.from_] == ["a@b.c"]
+    assert ("line-ends", where) in {(defect.code, defect.where) for defect in message.defects}
+
+
 def test_a_bare_cr_in_a_field_ends_no_line():
     message = parse(b"Subject: a\rBcc: evil@x.test\r\nFrom: a@b.c\r\n\r\ntext")
-    assert (message.subject, message.bcc, codes(message)) == ("a Bcc: evil@x.test", (), [])
+    assert (message.subject, message.bcc, codes(message)) == ("a Bcc: evil@x.test", (), ["line-ends"])
 
 
 def test_preamble_and_epilogue_are_kept_beside_the_text():

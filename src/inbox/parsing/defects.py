@@ -34,7 +34,7 @@ CODES = {
     "header-malformed": "a line of the header is no field",
     "headers-capped": "more header fields than are read",
     "header-end-missing": "the header ends without an empty line; the text begins at the first line that is no field",
-    "line-ends": "lines end with a bare CR",
+    "line-ends": "lines end with a bare CR, or one stands within a header, where some programs take it for the end of a line",
     "homograph": "a domain of another alphabet whose letters look like Latin ones",
     "invisible-character": "characters that nobody sees, in a subject, a name or an address",
     "mixed-script": "a domain, or a word of a name, mixes alphabets that look alike",
