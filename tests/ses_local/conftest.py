@@ -70,7 +70,7 @@ class Functions(ThreadingHTTPServer):
 class _Invoke(BaseHTTPRequestHandler):
     server: Functions
 
-    def do_POST(self) -> None:  # noqa: N802  the library's name
+    def do_POST(self) -> None:
         name = self.path.split("/")[3].replace("%3A", ":").rpartition(":")[2]
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind = self.headers["X-Amz-Invocation-Type"]
@@ -100,6 +100,5 @@ def functions() -> Iterator[Functions]:
 @pytest.fixture
 def samples(shared) -> Path:
     """Shapes as AWS documents them."""
-
 
     return shared / "ses" / "samples"
