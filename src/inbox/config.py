@@ -55,6 +55,12 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
+def _queue(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
+        raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return text
+
+
 def _network(text: str) -> str:
     return str(read_network(text))
 
@@ -79,6 +85,7 @@ Listener = Annotated[str, AfterValidator(_listener)]
 DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
+QueueUrl = Annotated[str, AfterValidator(_queue)]
 Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
@@ -240,6 +247,8 @@ class Settings(_Table):
     lmtp: tuple[Listener, ...] = ()
     smtps: tuple[Listener, ...] = ()
     http: Listener | None = None
+    sns: Listener | None = None  # where SNS posts what SES sends
+    sqs: tuple[QueueUrl, ...] = ()  # queues that are polled for what SES sends
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
     xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
