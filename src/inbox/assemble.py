@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from inbox.app import Inbox
 from inbox.errors import Problem, RulesError
 from inbox.plugins import Plugins
-from inbox.receipt_rules.serving import load as receipt_rules
 from inbox.rules import Rules, Translated, check, load, load_text
 from inbox.send.smtp import Relay
 
@@ -16,13 +15,14 @@ if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.ports import Counter
     from inbox.store import SqliteStore
+    from inbox.store.inline import InlineStore
 
 
 IN_FORCE = "rules in force"
 """The name under which the store remembers the version of the rules that were last loaded without a mistake."""
 
 
-def open_inbox(settings: Settings, store: SqliteStore | None = None, counter: Counter | None = None, *, last_good: bool = False) -> Inbox:
+def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Counter | None = None, *, last_good: bool = False) -> Inbox:
     """The Inbox that the settings describe. Without a store it knows no other mail.
 
     `last_good`: when the rules file is broken now, the rules that were in force before it broke (a worker may have to start just then).
@@ -44,6 +44,8 @@ def open_inbox(settings: Settings, store: SqliteStore | None = None, counter: Co
 def load_rules(settings: Settings, plugins: Plugins) -> Rules:
     """The rules that the settings name: a rules.yaml, or receipt rules of SES. Raises RulesError."""
     if settings.ses.rules:
+        from inbox.receipt_rules.serving import load as receipt_rules  # noqa: PLC0415  few need it
+
         return receipt_rules(settings, plugins)
     return load(settings.rules, plugins, settings)
 
@@ -53,14 +55,14 @@ def check_rules(settings: Settings, plugins: Plugins) -> tuple[Rules | None, tup
     if not settings.ses.rules:
         return check(settings.rules, plugins, settings)
     try:
-        rules = receipt_rules(settings, plugins)
+        rules = load_rules(settings, plugins)
     except RulesError as error:
         return None, error.problems
     notes = rules.translated.notes if rules.translated else ()
     return rules, tuple(Problem(str(rules.path), 0, 0, note, "note") for note in notes)
 
 
-def _rules(settings: Settings, plugins: Plugins, store: SqliteStore | None) -> Rules:
+def _rules(settings: Settings, plugins: Plugins, store: InlineStore | None) -> Rules:
     try:
         return load_rules(settings, plugins)
     except RulesError:

@@ -240,6 +240,7 @@ class Settings(_Table):
     """Everything that can be set; `inbox doctor` prints what is in force."""
 
     dir: Folder = Path("inbox-data")
+    store: str | None = None  # where AWS Lambda keeps mail: a folder, or dynamodb://TABLE; the daemon keeps it in `dir`
     rules: Path = Path("rules.yaml")
     plugins_dir: Path | None = None
     hostname: str = "localhost"

@@ -23,6 +23,7 @@ from inbox.model import Mail, Receipt, new_id
 from inbox.sources import ses
 from inbox.sources.ses import Batch, Feedback, Item, Object, Received, Record
 from inbox.store.inline import work_inline
+from inbox.store.opening import open_inline
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
@@ -209,5 +210,7 @@ def _default() -> Function:
 def _function(settings: Settings) -> Function:
     logs.setup(settings.log.level, addresses=settings.log.addresses)
     metrics = Metrics()
-    store = None
+    store = open_inline(settings)
+    if store is None:
+        _LOG.warning("no store is set, so repeats are done again, and dead mail comes again; INBOX_STORE names one (docs/aws.md)")
     return Function(open_inbox(settings, store, metrics), store, metrics)

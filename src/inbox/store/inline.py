@@ -65,6 +65,9 @@ class InlineStore(Journal, Protocol):
     def remember_rules(self, version: str, source: str) -> None:
         """Keep the text of a version of the rules."""
 
+    def rules_text(self, version: str) -> str:
+        """The text of a version of the rules; NotFound."""
+
     def close(self) -> None:
         """Let go of connections."""
 
