@@ -49,6 +49,18 @@ def _topic(text: str) -> str:
     return text
 
 
+def _domain(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
+        raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
+    return text.lower()
+
+
+def _queue(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
+        raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return text
+
+
 def _network(text: str) -> str:
     return str(read_network(text))
 
@@ -70,8 +82,10 @@ def _folder(path: Path) -> Path:
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
+DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
+QueueUrl = Annotated[str, AfterValidator(_queue)]
 Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
@@ -190,6 +204,15 @@ class Ses(_Table):
     size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
     signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
     max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
+    rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
+    parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
+    verified: tuple[
+        DomainText, ...
+    ] = ()  # identities: domains that mail is taken for, with their subdomains; none: those of the recipients
+
+
+LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}
+"""What is otherwise where receipt rules of SES are served, unless it is set: its limit of size, and how long it tries an action."""
 
 
 class Work(_Table):
@@ -217,6 +240,7 @@ class Settings(_Table):
     """Everything that can be set; `inbox doctor` prints what is in force."""
 
     dir: Folder = Path("inbox-data")
+    store: str | None = None  # where AWS Lambda keeps mail: a folder, or dynamodb://TABLE; the daemon keeps it in `dir`
     rules: Path = Path("rules.yaml")
     plugins_dir: Path | None = None
     hostname: str = "localhost"
@@ -224,6 +248,8 @@ class Settings(_Table):
     lmtp: tuple[Listener, ...] = ()
     smtps: tuple[Listener, ...] = ()
     http: Listener | None = None
+    sns: Listener | None = None  # where SNS posts what SES sends
+    sqs: tuple[QueueUrl, ...] = ()  # queues that are polled for what SES sends
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
     xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
@@ -258,10 +284,16 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, envir
             return origins.variable(_whole(in_environment, names))
         return f"{path}:{line}" if (line := origins.line_of(text, names)) else str(path) if in_file else ""
 
-    settings = validate(_merge(_merge(in_file, in_environment), given), place)
+    settings = validate(_filled(_merge(_merge(in_file, in_environment), given)), place)
     if settings.plugins_dir is None and Path("plugins").is_dir():
         settings = settings.model_copy(update={"plugins_dir": Path("plugins")})
     return settings
+
+
+def _filled(data: dict[str, Any]) -> dict[str, Any]:
+    """What is set, over defaults that depend on it."""
+    ses = data.get("ses")
+    return _merge(LIKE_SES, data) if isinstance(ses, Mapping) and ses.get("rules") else data
 
 
 def with_flags(settings: Settings, flags: Mapping[str, Any]) -> Settings:
