@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from inbox import Deferred, Secret, hookimpl
+from inbox import Deferred, Done, Secret, hookimpl
 from inbox.errors import RulesError
 from inbox.store import open_store
 from inbox.testing import Journal, MemoryNotes, make_mail
@@ -51,6 +51,39 @@ def test_a_plan_that_is_stored_already_is_performed_not_a_newer_one(inbox_for):
     journal.planned(mail, old)
     receipt = inbox_for(STORE.replace("[store]", "[discard]")).process(mail, journal)
     assert receipt.plan == old
+
+
+STOPS = """
+version: 1
+domains: [example.com]
+rules:
+- {name: a, do: [discard, ends, discard]}
+- {name: b, do: [discard]}
+default: [discard]
+"""
+
+
+@pytest.mark.parametrize(
+    ("stop", "states"),
+    [
+        (None, {1: "done", 2: "done", 3: "done", 4: "done"}),
+        ("rule", {1: "done", 2: "done", 3: "skipped", 4: "done"}),
+        ("all", {1: "done", 2: "done", 3: "skipped", 4: "skipped"}),
+    ],
+)
+def test_a_handler_may_end_its_rule_or_all_rules(inbox_for, stop, states):
+    def ends(mail):
+        """End."""
+        return Done("ended", stop=stop)
+
+    journal = Journal()
+    receipt = inbox_for(STOPS, modules=[plugin(do_ends=ends)]).process(make_mail(), journal)
+    assert {outcome.n: outcome.state for outcome in receipt.outcomes} == states
+    assert receipt.state == "settled"
+    skipped = [outcome.n for outcome in receipt.outcomes if outcome.state == "skipped"]
+    assert [outcome.n for outcome in receipt.outcomes] == [1, *skipped, 2, *(n for n in (3, 4) if n not in skipped)], (
+        "skips are written first"
+    )
 
 
 def test_explaining_notes_nothing(inbox_for):

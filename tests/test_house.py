@@ -19,6 +19,7 @@ FLOORS = {
     1: (
         "options",
         "config",
+        "costs",
         "plugins",
         "deadline",
         "inspect",
@@ -29,20 +30,22 @@ FLOORS = {
         "parsing",
         "reply_tokens",
         "rules",
+        "receipt_rules",
         "auth",
         "metrics",
         "logs",
+        "aws",
     ),
     2: ("perform", "app", "store", "send"),
-    3: ("assemble", "reception", "worker", "supervise", "daemon", "sources"),
+    3: ("assemble", "function", "reception", "worker", "supervise", "daemon", "sources"),
     4: ("cli", "demo", "web", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 BUILTINS = ("facts", "handlers")
-PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send"}  # what a stranger's plugin may import
+PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send", "aws"}  # what a stranger's plugin may import
 TEST_KIT = "testing"
 FORBIDDEN_IN_APP = {"store", "sources"}
-ENGINES = {"flanker": "parsing", "aiosmtpd": "sources/smtp", "boto3": "sources/ses"}
+ENGINES = {"flanker": "parsing", "aiosmtpd": "sources/smtp", "boto3": "aws", "botocore": "aws"}
 
 
 def room_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from inbox import perform
 from inbox.config import Settings
-from inbox.errors import Deferred, Failed
+from inbox.errors import Deferred
 from inbox.inspect import MailFacts, Materials
-from inbox.model import Mail, Outcome, OutcomeState, Plan, Receipt, Step
+from inbox.model import Mail, OutcomeState, Plan, Receipt, Step
 from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
@@ -48,7 +49,7 @@ class Inbox:
     """Rules, plugins and settings together: what becomes of a mail, and doing it.
 
     `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
-    noting nothing. `outbox`: the way out for handlers that send. Raises RulesError, PluginError, ConfigError.
+    noting nothing. `outbox`: the way out for handlers that send. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Inbox:
         peek: Memory | None = None,
         outbox: Outbox | None = None,
         counter: Counter | None = None,
+        read: Callable[[], Rules] | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.plugins = plugins or Plugins(plugins_dir)
         self.rules = rules if isinstance(rules, Rules) else load(Path(rules), self.plugins, self.settings)
+        self._read = read or (lambda: load(self.rules.path, self.plugins, self.settings))
         self.memory = memory or NoMemory()
         self.peek = peek or NoMemory()
         self.outbox = outbox
@@ -97,10 +100,17 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
-    def attempt(self, mail: Mail, step: Step, number: int) -> Ended:
-        """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome."""
-        began = time.perf_counter()
-        ended = perform.attempt(step, lambda: self._call(mail, step), number, mail.received_at, self.settings.work, self.time_for(step))
+    def attempt(self, mail: Mail, step: Step, number: int, until: datetime | None = None) -> Ended:
+        """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome.
+
+        `until`: when the process that tries it has to end; the step is interrupted then. Such a process is handed the mail again by somebody
+        with a schedule of his own, who also knows when to give up, so that the age of the mail does not matter.
+        """
+        began, seconds, first = time.perf_counter(), self.time_for(step), mail.received_at
+        if until:
+            first = datetime.now(UTC)
+            seconds = max(0.1, min(seconds, (until - first).total_seconds()))
+        ended = perform.attempt(step, lambda: self._call(mail, step), number, first, self.settings.work, seconds)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
@@ -126,12 +136,15 @@ class Inbox:
         """The plan that a mail would get; nothing is noted, kept or done."""
         return self._judge(self._facts_of(mail, self.peek))
 
-    def process(self, mail: Mail, journal: Journal | None = None) -> Receipt:
-        """All of it, here and now: judge, try every step once, write plan and outcomes into the journal."""
+    def process(self, mail: Mail, journal: Journal | None = None, until: datetime | None = None) -> Receipt:
+        """All of it, here and now: judge, try every step once, write plan and outcomes into the journal.
+
+        `until`: when there is no more time; steps that were not begun by then are left to the next try.
+        """
         plan = self.judge(mail)
-        run = _Run(mail, journal.planned(mail, plan) if journal else plan, journal)
-        while step := run.next():
-            run.add(self.attempt(mail, step, 1))
+        run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
+        while (until is None or datetime.now(UTC) < until) and (step := run.next()):
+            run.add_all(self.attempt(mail, step, 1, until))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)
@@ -139,7 +152,7 @@ class Inbox:
 
     def reload(self) -> None:
         """Read the rules file again; on a RulesError the old rules stay in force."""
-        self.rules = load(self.rules.path, self.plugins, self.settings)
+        self.rules = self._read()
         self._open.clear()
         self._open_octets = 0
 
@@ -198,41 +211,3 @@ class Inbox:
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
         materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)
         return MailFacts(materials, self.plugins, self.rules.named_facts, self.settings, self.rules.secrets)
-
-
-class _Run:
-    """One mail that is processed inline: what was tried, and how it ended."""
-
-    def __init__(self, mail: Mail, plan: Plan, journal: Journal | None) -> None:
-        self.mail, self.plan, self.journal = mail, plan, journal
-        self.outcomes: list[Outcome] = []
-        self.states: dict[int, OutcomeState] = {}
-        for outcome in perform.refusals(plan):
-            self.add(Ended(outcome))
-
-    def next(self) -> Step | None:
-        """Mark what earlier steps ended; the first step that may be tried now and was not yet."""
-        run, skip = perform.ready(self.plan, self.states)
-        for step in skip:
-            self.add(Ended(perform.skipped(step)))
-        return next((step for step in run if step.n not in self.states), self.next() if skip else None)
-
-    def add(self, ended: Ended) -> None:
-        if self.journal:
-            ended = self._written(self.journal, ended)
-        self.outcomes.append(ended.outcome)
-        if ended.outcome.n:
-            self.states[ended.outcome.n] = ended.outcome.state
-
-    def _written(self, journal: Journal, ended: Ended) -> Ended:
-        """The outcome as it was written down: where its row was refused, the step has given up instead."""
-        try:
-            journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
-        except Failed as error:
-            step = next(step for step in self.plan.steps if step.n == ended.outcome.n)
-            ended = perform.gave_up(step, ended.outcome.attempt, str(error))
-            journal.settled(self.mail, ended.outcome)
-        return ended
-
-    def receipt(self) -> Receipt:
-        return Receipt(self.mail, self.plan, tuple(self.outcomes), self.plan.reply, perform.mail_state(self.plan, self.states))

@@ -25,6 +25,7 @@ from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
 
 MIB = 1 << 20
+AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge"))
 
 
 def _listener(text: str) -> str:
@@ -32,6 +33,31 @@ def _listener(text: str) -> str:
     found = re.fullmatch(r"(?:\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):(\d{1,5})", text)
     if not found or int(found[1]) > 65_535:
         raise ValueError(f"{text!r} is no address to listen on; write HOST:PORT or [::1]:PORT")
+    return text
+
+
+def _bucket(text: str) -> str:
+    """`BUCKET` or `BUCKET/PREFIX`, without a slash at its end; ValueError says the form."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", text, re.DOTALL):
+        raise ValueError(f"{text!r} names no bucket; write BUCKET or BUCKET/PREFIX")
+    return text.rstrip("/")
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", text):
+        raise ValueError(f"{text!r} is no topic; write its ARN, arn:aws:sns:REGION:ACCOUNT:NAME")
+    return text
+
+
+def _domain(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
+        raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
+    return text.lower()
+
+
+def _queue(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
+        raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
     return text
 
 
@@ -56,7 +82,11 @@ def _folder(path: Path) -> Path:
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
+DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
+Bucket = Annotated[str, AfterValidator(_bucket)]
+QueueUrl = Annotated[str, AfterValidator(_queue)]
+Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
@@ -153,6 +183,38 @@ class Relay(_Table):
     timeout: Seconds = 30
 
 
+class Aws(_Table):
+    """Region and endpoint of AWS for sources, stores and handlers; left out, boto3 looks where it always does (environment, profile)."""
+
+    region: str | None = None
+    endpoint: str | None = None
+
+
+class Ses(_Table):
+    """What of Amazon SES is believed, and where its mail lies (docs/aws.md). No list means: nothing is taken from there.
+
+    `buckets`: `BUCKET` or `BUCKET/PREFIX`, the only places that mail is fetched from; `topics`: ARNs of the SNS topics that are listened to;
+    `prefix`: key prefix of mails that Lambda events are about (None: that of the first of `buckets`, where such mails are looked for).
+    """
+
+    buckets: tuple[Bucket, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")  # whose SES may have encrypted an object
+    prefix: str | None = None
+    size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
+    signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
+    max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
+    rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
+    parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
+    verified: tuple[
+        DomainText, ...
+    ] = ()  # identities: domains that mail is taken for, with their subdomains; none: those of the recipients
+
+
+LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}
+"""What is otherwise where receipt rules of SES are served, unless it is set: its limit of size, and how long it tries an action."""
+
+
 class Work(_Table):
     """How plans are carried out."""
 
@@ -178,6 +240,7 @@ class Settings(_Table):
     """Everything that can be set; `inbox doctor` prints what is in force."""
 
     dir: Folder = Path("inbox-data")
+    store: str | None = None  # where AWS Lambda keeps mail: a folder, or dynamodb://TABLE; the daemon keeps it in `dir`
     rules: Path = Path("rules.yaml")
     plugins_dir: Path | None = None
     hostname: str = "localhost"
@@ -185,6 +248,8 @@ class Settings(_Table):
     lmtp: tuple[Listener, ...] = ()
     smtps: tuple[Listener, ...] = ()
     http: Listener | None = None
+    sns: Listener | None = None  # where SNS posts what SES sends
+    sqs: tuple[QueueUrl, ...] = ()  # queues that are polled for what SES sends
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
     xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
@@ -196,11 +261,14 @@ class Settings(_Table):
     relay: Relay = Relay()
     work: Work = Work()
     log: Log = Log()
+    aws: Aws = Aws()
+    ses: Ses = Ses()
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:
-        """The settings of one handler or fact: `[handlers.NAME]`. No plugin sees those of another."""
-        return self.handlers.get(name, {})
+        """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too. No plugin sees those of another."""
+        own = self.handlers.get(name, {})
+        return {**self.aws.model_dump(exclude_none=True), **own} if name in AWS_HANDLERS else own
 
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -216,10 +284,16 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, envir
             return origins.variable(_whole(in_environment, names))
         return f"{path}:{line}" if (line := origins.line_of(text, names)) else str(path) if in_file else ""
 
-    settings = validate(_merge(_merge(in_file, in_environment), given), place)
+    settings = validate(_filled(_merge(_merge(in_file, in_environment), given)), place)
     if settings.plugins_dir is None and Path("plugins").is_dir():
         settings = settings.model_copy(update={"plugins_dir": Path("plugins")})
     return settings
+
+
+def _filled(data: dict[str, Any]) -> dict[str, Any]:
+    """What is set, over defaults that depend on it."""
+    ses = data.get("ses")
+    return _merge(LIKE_SES, data) if isinstance(ses, Mapping) and ses.get("rules") else data
 
 
 def with_flags(settings: Settings, flags: Mapping[str, Any]) -> Settings:

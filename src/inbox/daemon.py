@@ -25,6 +25,7 @@ from inbox.supervise import Supervisor
 
 if TYPE_CHECKING:
     from inbox.config import Settings
+    from inbox.sources.ses.serving import Ses
 
 _LOG = logging.getLogger("inbox.daemon")
 DRAIN_SECONDS = 30.0
@@ -47,7 +48,9 @@ class Daemon:
         self.judge = Judge(settings)
         self.supervisor = Supervisor(settings, self.store, settings.workers)
         self.doors: Doors | None = None
+        self.ses: Ses | None = None
         self._watched = self.box.rules.stamps()
+        self._told: tuple[str, ...] = ()
         self._overdone = False
         self._problem = ""
 
@@ -59,10 +62,12 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event, started: Callable[[Daemon], None] | None = None) -> None:
         """Serve until `stop` is set, then drain: no new sessions, what is in DATA may end, workers finish their step; at most 30 s."""
-        self.doors = await open_doors(self.settings, self.gate, self.metrics, hold=self.hold)
+        self._tell()
+        self.doors = await open_doors(self._door_settings(), self.gate, self.metrics, hold=self.hold)
+        self.ses = await self._open_ses()
         health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
         tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
-        _LOG.info("serving", extra={"listen": [str(address) for address in self.doors.addresses], "rules": self.box.rules.version[:12]})
+        _LOG.info("serving", extra={"listen": self.addresses, "rules": self.box.rules.version[:12]})
         gc.freeze()  # what is there now stays: no collection has to look at it again
         if started:
             started(self)
@@ -75,10 +80,24 @@ class Daemon:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where mail comes in."""
+        doors = [str(address) for address in self.doors.addresses] if self.doors else []
+        return doors + (self.ses.addresses if self.ses else [])
+
+    async def _open_ses(self) -> Ses | None:
+        if not (self.settings.sns or self.settings.sqs):
+            return None
+        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  only who asks for it has its memory
+
+        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics)
+
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         _LOG.info("draining")
         assert self.doors is not None
-        await asyncio.gather(self.doors.drain(DRAIN_SECONDS - 5), self.supervisor.stop(DRAIN_SECONDS - 5))
+        seconds = DRAIN_SECONDS - 5
+        await asyncio.gather(self.doors.drain(seconds), self.supervisor.stop(seconds), *([self.ses.drain(seconds)] if self.ses else []))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -140,7 +159,24 @@ class Daemon:
             self._watched = self.box.rules.stamps()
         self.judge.reload()
         self.supervisor.reload()
+        if self.doors:
+            self.doors.filter_by(self._door_settings().filters)
+        self._tell()
         _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})
+
+    def _door_settings(self) -> Settings:
+        """The settings, with the IP filters that rules of another system bring."""
+        translated = self.box.rules.translated
+        return self.settings.model_copy(update={"filters": translated.filters}) if translated else self.settings
+
+    def _tell(self) -> None:
+        """What rules of another system do otherwise here: told once, and again where it changes."""
+        translated = self.box.rules.translated
+        notes = translated.notes if translated else ()
+        for note in notes:
+            if note not in self._told:
+                _LOG.warning("the rule set is served with a difference", extra={"difference": note})
+        self._told = notes
 
     def hangup(self) -> None:
         """SIGHUP: the rules and the certificate are read anew."""

@@ -54,7 +54,7 @@ class Envelope:
 
     `sender` None is the null sender; `tls` the protocol's name ("TLSv1.3") or None; `auth` the authenticated user; `source` where the
     mail came in: smtp, lmtp, file, ses; `certificate` the one that the client showed and that was verified: its SHA-256 in hexadecimal, a
-    blank, its subject.
+    blank, its subject; `verdicts` what a source that checks mail itself says of it, in lower case: `{"spam": "pass", "dmarc": "fail"}`.
     """
 
     sender: str | None = None
@@ -65,6 +65,7 @@ class Envelope:
     auth: str | None = None
     source: str = "file"
     certificate: str | None = None
+    verdicts: Mapping[str, str] | None = None
 
     def to_dict(self) -> dict[str, Json]:
         return {
@@ -76,6 +77,7 @@ class Envelope:
             "auth": self.auth,
             "source": self.source,
             "certificate": self.certificate,
+            "verdicts": dict(self.verdicts) if self.verdicts else None,
         }
 
     @classmethod
@@ -85,12 +87,16 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The octets of a mail: in memory (`data`) or in a file (`path`). They are never changed."""
+    """The octets of a mail: in memory (`data`) or in a file (`path`). They are never changed.
+
+    `place`: where they lie for good besides, `s3://BUCKET/KEY` (or `…?versionId=VERSION`): exactly these octets, kept by somebody else.
+    """
 
     size: int
     sha256: str
     data: bytes | None = None
     path: Path | None = None
+    place: str | None = None
 
     @classmethod
     def of(cls, data: bytes) -> Raw:
@@ -344,11 +350,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a handler may return instead of a short text: the detail, a row to be written with it, and whether the mail is held."""
+    """What a handler may return instead of a short text: the detail, a row to be written with it, and whether the mail is held.
+
+    `stop`: what else is not done any more: the later steps of its "rule", or those of "all" rules, for all recipients.
+    """
 
     detail: str | None = None
     row: Row | None = None
     hold: bool = False
+    stop: Literal["rule", "all"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

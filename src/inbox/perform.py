@@ -1,4 +1,5 @@
-"""Perform: which steps of a plan may run now, one attempt at one step, and when it is due again. All but the attempt is pure.
+"""Perform: which steps of a plan may run now, one attempt at one step, and when it is due again. All but the attempt is pure;
+`Run` goes through a plan here and now and writes down how each attempt ended.
 
 How a step can end stands in one table (docs/durability.md):
 
@@ -17,16 +18,17 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed
-from inbox.model import ACCEPTED, Done, MailState, Outcome, OutcomeState, Plan, Row, Step
+from inbox.model import ACCEPTED, Done, Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inbox.config import Work
+    from inbox.ports import Journal
 
 _LOG = logging.getLogger("inbox.perform")
 ENDED: frozenset[OutcomeState] = frozenset(("done", "failed", "dead", "skipped", "held"))
@@ -35,11 +37,14 @@ _GIVEN_UP: Mapping[str, OutcomeState] = {"retry": "dead", "continue": "failed", 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What one attempt came to: its outcome, the row to be written with it, and when the step is due again if it was deferred."""
+    """What one attempt came to: its outcome, the row to be written with it, when the step is due again if it was deferred, and which later
+    steps it has ended.
+    """
 
     outcome: Outcome
     row: Row | None = None
     due_at: datetime | None = None
+    stop: Literal["rule", "all"] | None = None
 
 
 def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -63,6 +68,15 @@ def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, .
     return tuple(run), tuple(skip)
 
 
+def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> list[Ended]:
+    """An attempt, and before it the later steps that it has ended: written down first, they cannot be forgotten by a crash in between."""
+    if ended.stop is None:
+        return [ended]
+    own = next(step for step in plan.steps if step.n == ended.outcome.n)
+    later = [step for step in plan.steps if step.n > own.n and states.get(step.n) not in ENDED]
+    return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
+
+
 def _gate(step: Step, state: OutcomeState | None) -> str:
     """What an earlier step of the same rule means for those behind it: go, wait, or ended."""
     if step.when_done != "stop" and step.on_error != "stop":
@@ -81,6 +95,12 @@ def mail_state(plan: Plan, states: Mapping[int, OutcomeState]) -> MailState:
     if any(state not in ENDED for state in found):
         return "waiting"
     return "dead" if "dead" in found else "settled"
+
+
+def next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
+    """When the earliest step that may run is due. 0: at once, since one was not tried yet or is to be skipped; or nothing is left to do."""
+    run, skip = ready(plan, states)
+    return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
 
 
 def due(
@@ -118,7 +138,7 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
     except BaseException as error:  # the unknown error is temporary
         _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
         return _again(step, number, first, work, f"{type(error).__name__}: {error}")
-    return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row)
+    return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row, stop=result.stop)
 
 
 def gave_up(step: Step, number: int, detail: str) -> Ended:
@@ -149,8 +169,63 @@ def refusals(plan: Plan) -> tuple[Outcome, ...]:
 
 
 def skipped(step: Step) -> Outcome:
-    """The outcome of a step that an earlier one of its rule ended."""
-    return _outcome(step, "skipped", 0, "an earlier step of the rule ended it")
+    """The outcome of a step that an earlier one ended."""
+    return _outcome(step, "skipped", 0, "an earlier step ended it")
+
+
+class Run:
+    """One mail that is worked on here and now: which step comes next, what was tried, and how it ended, written into the journal.
+
+    `states`: how steps ended earlier, for a mail that somebody else began; None for one that was judged just now.
+    """
+
+    def __init__(
+        self,
+        mail: Mail,
+        plan: Plan,
+        journal: Journal | None,
+        states: Mapping[int, OutcomeState] | None = None,
+    ) -> None:
+        self.mail, self.plan, self.journal = mail, plan, journal
+        self.outcomes: list[Outcome] = []
+        self.states: dict[int, OutcomeState] = dict(states or {})
+        self._tried: set[int] = set()
+        if states is None:
+            for outcome in refusals(plan):
+                self.add(Ended(outcome))
+
+    def next(self) -> Step | None:
+        """Mark what earlier steps ended; the first step that may be tried now and was not yet."""
+        run, skip = ready(self.plan, self.states)
+        for step in skip:
+            self.add(Ended(skipped(step)))
+        return next((step for step in run if step.n not in self._tried), self.next() if skip else None)
+
+    def add_all(self, ended: Ended) -> None:
+        """One attempt, and the steps that it has ended."""
+        for one in with_skips(self.plan, self.states, ended):
+            self.add(one)
+
+    def add(self, ended: Ended) -> None:
+        if self.journal:
+            ended = self._written(self.journal, ended)
+        self.outcomes.append(ended.outcome)
+        if ended.outcome.n:
+            self.states[ended.outcome.n] = ended.outcome.state
+            self._tried.add(ended.outcome.n)
+
+    def _written(self, journal: Journal, ended: Ended) -> Ended:
+        """The outcome as it was written down: where its row was refused, the step has given up instead."""
+        try:
+            journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
+        except Failed as error:
+            step = next(step for step in self.plan.steps if step.n == ended.outcome.n)
+            ended = gave_up(step, ended.outcome.attempt, str(error))
+            journal.settled(self.mail, ended.outcome)
+        return ended
+
+    def receipt(self) -> Receipt:
+        return Receipt(self.mail, self.plan, tuple(self.outcomes), self.plan.reply, mail_state(self.plan, self.states))
 
 
 def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:

@@ -162,25 +162,21 @@ def inbox_for(
     from inbox.config import validate  # noqa: PLC0415
     from inbox.plugins import Plugins  # noqa: PLC0415
 
-    box = Inbox(
-        _rules_file(rules),
-        plugins=Plugins(plugins_dir, modules),
-        settings=validate(settings),
-        memory=memory or MemoryNotes(),
-        outbox=outbox or Outbox(),
-    )
-    if isinstance(rules, str) and "\n" in rules:
-        weakref.finalize(box, shutil.rmtree, box.rules.path.parent, ignore_errors=True)
-    return box
+    def box_of(path: Path) -> Inbox:
+        plugins, known, way_out = Plugins(plugins_dir, modules), memory or MemoryNotes(), outbox or Outbox()
+        return Inbox(path, plugins=plugins, settings=validate(settings), memory=known, outbox=way_out)
 
-
-def _rules_file(rules: str | Path) -> Path:
     if isinstance(rules, Path) or "\n" not in rules:
-        return Path(rules)
+        return box_of(Path(rules))
     folder = Path(tempfile.mkdtemp(prefix="inbox-rules-"))
-    path = folder / "rules.yaml"
-    path.write_text(rules, encoding="utf-8")
-    return path
+    try:
+        (folder / "rules.yaml").write_text(rules, encoding="utf-8")
+        box = box_of(folder / "rules.yaml")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(box, shutil.rmtree, folder, ignore_errors=True)
+    return box
 
 
 try:

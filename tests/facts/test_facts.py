@@ -180,11 +180,20 @@ def test_no_fact_fails_on_an_empty_mail_or_on_any_hostile_one(all_facts, facts, 
 
 ENVELOPE_FACTS = [
     "auth", "client_certificate", "client_certificate.sha256", "helo", "ip", "sender", "sender.domain", "sender.tag", "source", "tls",
+    "verdict.dkim", "verdict.dmarc", "verdict.dmarc_policy", "verdict.spam", "verdict.spf", "verdict.virus",
 ]  # fmt: skip
 
 
 def test_the_facts_of_the_envelope_and_no_others_are_known_at_rcpt_time(plugins):
     assert [entry.name for entry in plugins.facts if entry.envelope_only] == ENVELOPE_FACTS
+
+
+def test_verdicts_are_those_of_the_source_and_absent_without_one(plugins):
+    envelope = Envelope("a@x.test", ("b@x.test",), verdicts={"spam": "fail", "dmarc": "pass"})
+    assert Envelope.from_dict(envelope.to_dict()) == envelope
+    function = {entry.name: entry.function for entry in plugins.facts}
+    assert [function[f"verdict.{name}"](envelope) for name in ("spam", "dmarc", "virus")] == ["fail", "pass", None]
+    assert function["verdict.spam"](Envelope()) is None
 
 
 def test_every_fact_has_a_help_of_one_sentence(plugins):

@@ -24,6 +24,8 @@ REASONS = [
     ("4.4.7", None, "expired"),
     (None, None, "unknown"),
     ("5.9.9", None, "other"),
+    ("4.2.1", "450 4.2.1 The user is receiving mail at a rate that prevents additional messages", "other"),
+    ("5.2.1", "550 5.2.1 The account is disabled", "no-mailbox"),
     (None, "words", "other"),
     (None, "550 User [bob@mail.example.org] does not exist", "no-mailbox"),
     (None, "The recipient mailbox has exceeded its disk space limit.", "mailbox-full"),
@@ -78,6 +80,7 @@ def test_the_more_telling_status_counts(status, words, found):
     ("reason", "status", "found"),
     [
         ("no-mailbox", "5.1.1", ("Permanent", "NoEmail")),
+        ("no-mailbox", "4.1.1", ("Transient", "General")),
         ("mailbox-full", "5.2.2", ("Transient", "MailboxFull")),
         ("other", "4.4.1", ("Transient", "General")),
         ("other", "5.0.0", ("Permanent", "General")),
@@ -87,6 +90,20 @@ def test_the_more_telling_status_counts(status, words, found):
 )
 def test_a_reason_has_the_words_of_ses(reason, status, found):
     assert bounce_type(reason, status) == found
+
+
+def test_an_address_that_is_still_tried_is_not_given_up():
+    report = (
+        "From: MAILER-DAEMON@s.example\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nx\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; s.example\r\n\r\n"
+        "Final-Recipient: rfc822; bob@dest.example\r\nAction: delayed\r\n{}\r\n--b--\r\n"
+    )
+    for fields in (
+        "Diagnostic-Code: smtp; connection timed out\r\n",
+        "Status: 4.1.1\r\nDiagnostic-Code: smtp; 450 4.1.1 unknown user, greylisted\r\n",
+    ):
+        (recipient,) = parse(report.format(fields).encode()).bounce.recipients
+        assert (recipient.permanent, recipient.type, recipient.subtype) == (False, "Transient", "General")
 
 
 def test_every_bounce_of_a_public_suite_names_its_addresses(shared):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inbox.rules import admit
+from inbox.rules import admit, decide
 
 NO = "refuse: Not you"
 
@@ -30,6 +30,11 @@ TABLE = [
     (f"- name: a\n  enabled: false\n  {NO}", None, False),
     (f"- name: a\n  shadow: true\n  {NO}", None, False),
     (f"- name: a\n  when: {{subject: x}}\n  shadow: true\n  {NO}", None, False),
+    (f"- name: vip\n  recipients: [v@corp.test]\n  stop: mail\n- name: a\n  {NO}", None, True),
+    (f"- name: vip\n  recipients: [v@corp.test]\n  when: {{sender: other@spam.test}}\n  stop: mail\n- name: a\n  {NO}", 550, True),
+    (f"- name: vip\n  when: {{recipient: v@corp.test}}\n  stop: mail\n- name: a\n  {NO}", None, True),
+    (f"- name: vip\n  when: {{sender: other@spam.test}}\n  stop: mail\n- name: a\n  {NO}", 550, False),
+    (f"- name: vip\n  recipients: [v@corp.test]\n  shadow: true\n  stop: mail\n- name: a\n  {NO}", 550, False),
     (f"- name: vip\n  shadow: true\n  stop: true\n- name: a\n  {NO}", 550, False),
 ]
 
@@ -50,6 +55,14 @@ def test_ten_thousand_blocked_senders_are_looked_up_and_not_walked_through(desk,
     assert admit(loaded, given({"sender": "S1234@SPAM.test"}), "u@corp.test").text == "Blocked 1234"
     assert admit(loaded, given({"sender": "s9999@spam.test"}), "u@corp.test") is None
     assert len(loaded.gate_index.candidates(_reader(given, "s7@spam.test"), [])) == 1
+
+
+def test_a_rule_that_ends_judging_for_all_is_found_among_many_for_whomever_is_asked(desk, given):
+    many = "\n".join(f"- name: s{n}\n  when: {{sender: s{n}@spam.test}}\n  refuse: Blocked {n}" for n in range(100))
+    loaded = desk.load(f"- name: vip\n  recipients: [v@corp.test]\n  stop: mail\n{many}")
+    assert admit(loaded, given({"sender": "s7@spam.test"}), "u@corp.test") is None
+    assert decide(loaded, given({"sender": "s7@spam.test"}), ["u@corp.test", "v@corp.test"]).reply.code == 250
+    assert decide(loaded, given({"sender": "s7@spam.test"}), ["u@corp.test"]).reply.code == 550
 
 
 def _reader(given, sender):

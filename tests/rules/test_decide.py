@@ -7,7 +7,7 @@ import json
 import pytest
 
 from inbox.model import Plan, Reply
-from inbox.rules import decide
+from inbox.rules import decide, expand
 
 A, B, C = "a@corp.test", "b@corp.test", "c@corp.test"
 
@@ -20,6 +20,26 @@ def test_a_rule_is_judged_for_its_recipients_and_the_others_get_the_default(desk
     plan = desk.plan("- name: mine\n  recipients: [a@corp.test]\n  do: [nothing]", {}, (A, B))
     assert steps(plan) == [(1, "mine", "nothing", (A,)), (2, "default", "store", (B,))]
     assert plan.decisions[0].recipients == (A,)
+
+
+def test_stop_mail_ends_judging_for_every_recipient_and_says_so(desk):
+    rules = "- name: first\n  recipients: [a@corp.test]\n  do: [nothing]\n  stop: mail\n- name: second\n  do: [store]"
+    plan = desk.plan(rules, {}, (A, B), default="default: []")
+    assert [(step.rule, step.recipients) for step in plan.steps] == [("first", (A,))]
+    assert [(decision.rule, decision.note) for decision in plan.decisions] == [("first", "ends judging for all recipients")]
+    assert [decision.note for decision in expand(desk.load(rules), plan)] == ["ends judging for all recipients", "not reached"]
+    assert [step.rule for step in desk.plan(rules, {}, (B,)).steps] == ["second"]
+
+
+def test_stop_mail_leaves_the_default_to_those_whom_no_rule_took(desk):
+    plan = desk.plan("- name: first\n  recipients: [a@corp.test]\n  do: [nothing]\n  stop: mail", {}, (A, B))
+    assert [(step.rule, step.recipients) for step in plan.steps] == [("first", (A,)), ("default", (B,))]
+
+
+def test_stop_mail_ends_nothing_where_the_rule_does_not_match_or_only_looks_on(desk):
+    for words in ("when: {subject: x}", "shadow: true", "enabled: false"):
+        plan = desk.plan(f"- name: first\n  {words}\n  stop: mail\n- name: second\n  do: [nothing]", {"subject": "y"}, (A, B))
+        assert [(step.rule, step.recipients) for step in plan.steps] == [("second", (A, B))]
 
 
 def test_stop_ends_judging_for_the_recipients_of_the_rule_only(desk):

@@ -44,7 +44,7 @@ RULE = st.fixed_dictionaries(
         "unless": WHEN,
         "label": st.sampled_from(["invoice", "x"]),
         "do": st.sampled_from([["store"], [{"store": {"table": "{recipient}"}}]]),
-        "stop": st.booleans(),
+        "stop": st.sampled_from([True, False, "mail"]),
         "enabled": st.sampled_from([True, True, False]),
         "shadow": st.sampled_from([False, False, True]),
     },

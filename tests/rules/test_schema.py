@@ -64,6 +64,8 @@ RULES = [
     ("{name: a, when: {any: {subject: x}}}", False),
     ("{name: a, when: {}}", False),
     ("{name: a, stop: yes}", False),
+    ("{name: a, stop: mail}", True),
+    ("{name: a, stop: all}", False),
     ("{name: a, recipients: [a@corp.test], label: [x], set: {y: z}, shadow: true, enabled: false, stop: true}", True),
 ]
 

@@ -20,7 +20,7 @@ from inbox.supervise import Supervisor
 PLUGIN = '''
 import os, signal, sys, time
 from pathlib import Path
-from inbox import Deferred, Failed, Row, hookimpl
+from inbox import Deferred, Done, Failed, Row, hookimpl
 
 HERE = Path(__file__).parent
 
@@ -29,6 +29,7 @@ def register_handlers(register):
     register("misbehave", misbehave, acts=True)
     register("note", note)
     register("row", row)
+    register("ends", ends)
 
 @hookimpl
 def register_facts(register):
@@ -86,6 +87,10 @@ def note(mail, step, *, seconds: float = 0.0):
     time.sleep(seconds)
     with (HERE / "calls.txt").open("a") as file:
         file.write(f"end {mail.id} {step.n}\\n")
+
+def ends(mail):
+    """End all rules."""
+    return Done("the end", stop="all")
 
 def row(mail, *, table: str):
     """A row in any table."""

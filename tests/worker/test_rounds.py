@@ -54,6 +54,14 @@ def test_the_receipt_that_observers_see_is_the_one_that_is_stored(room, work, mo
         assert seen[id_].to_dict() == room.receipt(id_).to_dict()
 
 
+def test_a_handler_that_ends_all_rules_ends_them_for_good(room, work):
+    room.rules("[ends, discard]")
+    id_ = room.send("x")
+    work()
+    assert {outcome.n: outcome.state for outcome in room.receipt(id_).outcomes} == {1: "done", 2: "skipped", 3: "skipped"}
+    assert room.rows() == [], "the second rule did nothing"
+
+
 def test_a_stored_plan_is_performed_and_not_decided_anew(room, work):
     plan = Plan("of older rules", steps=(Step(1, "old", "store", {"table": "old"}, ("u@example.com",)),))
     id_ = room.send("x", plan)

@@ -38,7 +38,7 @@ def test_mail_that_comes_while_workers_idle_is_settled_within_a_moment(room):
             took.append(time.monotonic() - began)
         return sorted(took)[5]
 
-    assert room.supervised(script) < 0.1
+    assert room.supervised(script) < 0.4, "without a look at the store it would be the next full second"
 
 
 def test_a_worker_that_is_told_to_stop_finishes_the_step_in_hand_and_no_other(room):

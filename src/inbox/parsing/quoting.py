@@ -110,10 +110,12 @@ def _mark_of(line: HtmlLine) -> int:
 
 
 def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
-    pieces = _separate(body, forward=forward)
+    pieces = _separate(body, forward=forward) or [_Piece("text", 0, 0)]
     if 1 in body.marked and all(piece.kind == "text" and not piece.sign for piece in pieces):
-        body = body._replace(marked=[mark * 2 for mark in body.marked])
-        pieces = _separate(body, forward=forward)
+        marked = body._replace(marked=[mark * 2 for mark in body.marked])
+        quoting = _separate(marked, forward=forward)
+        if any(piece.kind == "text" and _filled(body.shown, piece) for piece in quoting):  # else it is an indent, and all there is
+            body, pieces = marked, quoting
     if rest:
         body.shown.extend(rest)
         body.plain.extend(rest)
@@ -307,8 +309,8 @@ def _text_after(body: _Body, at: int, stop: int) -> bool:
 
 
 def _signs_only(pieces: list[_Piece]) -> bool:
-    """Whether what is left of the text is a signature beyond doubt: a closing with a name may be all that somebody wrote."""
-    return all(piece.sign not in ("closing", "name") for piece in pieces if piece.kind == "signature")
+    """Whether what is left of the text is a signature beyond doubt: a closing with a name may be all that somebody wrote, and so may words like small print."""
+    return all(piece.sign not in ("closing", "name", "footer") for piece in pieces if piece.kind == "signature")
 
 
 def _all_quoted(body: _Body, pieces: list[_Piece]) -> bool:

@@ -24,12 +24,11 @@ def admit(rules: Rules, facts: Facts, recipient: str) -> Reply | None:
         return RELAY_DENIED
     person, reader = Person(recipient, address.read(recipient)), Reader(facts)
     for rule in _gate(rules, reader, person):
-        if rule.recipients is not None and not rule.recipients.holds(person.address):
-            continue
-        matches = _certain(rules, rule, reader, person)
+        ours = rule.recipients is None or rule.recipients.holds(person.address)
+        matches = _certain(rules, rule, reader, person) if ours else False
         if matches is True:
             return rule.refuse
-        if matches is None:
+        if matches is None or _for_another(rules, rule, reader, person):
             return None
     return None
 
@@ -38,6 +37,14 @@ def _gate(rules: Rules, reader: Reader, person: Person) -> Iterable[Rule]:
     if rules.gate_index is None:
         return rules.gate
     return [rules.gate[position] for position in rules.gate_index.candidates(reader, [person.address])]
+
+
+def _for_another(rules: Rules, rule: Rule, reader: Reader, person: Person) -> bool:
+    """Whether a rule might end judging by matching for another recipient of the mail: all of them are known only once the mail is there."""
+    if not rule.ends_all or not rule.chooses:
+        return False
+    shared = [certain(part, reader, person, rules.known_early) for part in rule.when if not part.personal]
+    return False not in shared
 
 
 def _certain(rules: Rules, rule: Rule, reader: Reader, person: Person) -> bool | None:

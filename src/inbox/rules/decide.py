@@ -1,8 +1,8 @@
 """Decide: (rules, facts) to a plan. Pure, and the same answer every time.
 
 Rules are judged from the first to the last, each for the recipients that are still live and that its `recipients` match. Its labels,
-values, steps, `stop` and `refuse` are for the recipients for which its conditions hold, and for no others: one mail for two people
-can get two outcomes. Nothing is done for a recipient that is refused, whatever earlier rules had asked for.
+values, steps, `stop` and `refuse` are for the recipients for which its conditions hold, and for no others (but `stop: mail`, which ends judging for
+everybody): one mail for two people can get two outcomes. Nothing is done for a recipient that is refused, whatever earlier rules had asked for.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Making:
                 break
         else:
             self.reached = len(self.rules.rules)
-        left = [person for person in self.people if person.live and not person.taken]
+        left = [person for person in self.people if not person.taken]
         if left:
             self._ask(DEFAULT, self.rules.default, left, {})
         return Plan(
@@ -96,7 +96,8 @@ class _Making:
             return
         verdicts, captures = self._judge(rule, chosen)
         for_whom = tuple(person.text for person in captures if person.text is not None)
-        self.decisions.append(Decision(rule.name, bool(captures), for_whom, tuple(verdicts), shadow=rule.shadow))
+        note = "ends judging for all recipients" if captures and rule.ends_all and not rule.shadow else None
+        self.decisions.append(Decision(rule.name, bool(captures), for_whom, tuple(verdicts), note, rule.shadow))
         if captures and not rule.shadow:
             self._apply(rule, captures)
 
@@ -132,8 +133,9 @@ class _Making:
             person.taken = person.taken or rule.takes
         self.labels.update(dict.fromkeys(rule.labels))
         self._ask(rule.name, rule.steps, people, captures)
+        for person in self.people if rule.ends_all else people if rule.ends else ():
+            person.live = False
         for person in people:
-            person.live = person.live and not rule.ends
             if rule.refuse is not None:
                 self.refused[person.text] = rule.refuse
 

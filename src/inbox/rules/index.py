@@ -51,11 +51,14 @@ class Key:
 
 
 class Index:
-    """Candidates for a mail among `rules`; `usable(fact)` says which facts may be read before a rule asks for them."""
+    """Candidates for a mail among `rules`; `usable(fact)` says which facts may be read before a rule asks for them.
 
-    def __init__(self, rules: Sequence[Rule], usable: Callable[[str], bool]) -> None:
+    `one`: it is asked for one recipient of several, and a rule that ends judging for all of them must be found for any.
+    """
+
+    def __init__(self, rules: Sequence[Rule], usable: Callable[[str], bool], *, one: bool = False) -> None:
         self.rules = rules
-        possible = [list(_keys(rule, usable)) for rule in rules]
+        possible = [[] if one and rule.ends_all else list(_keys(rule, usable)) for rule in rules]
         crowd = Counter((key.slot, value) for keys in possible for key in keys for value in key.values)
         self.keys: tuple[Key | None, ...] = tuple(_best(keys, crowd) for keys in possible)
         self._always: list[int] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from inbox.model import Reply
 from inbox.rules import address
@@ -164,6 +164,15 @@ def _reply(scope: Scope, where: str, node: Node, code: int, status: str, text: s
     return Reply(code, status, text)
 
 
+def _stop(scope: Scope, where: str, node: Node) -> bool | Literal["mail"]:
+    if isinstance(node, TextNode) and node.text == "mail":
+        return "mail"
+    if isinstance(node, TextNode) and isinstance(node.value, bool):
+        return node.value
+    scope.mistakes.at(node, f"{where}: stop must be true (for the recipients of this rule), mail (for all recipients) or false")
+    return False
+
+
 def _flag(word: str) -> Callable[[Scope, str, Node], bool]:
     return lambda scope, where, node: flag(scope, f"{where}: {word}", node)
 
@@ -174,7 +183,7 @@ _READERS: Mapping[str, Callable[[Scope, str, Node], Any]] = {
     "unless": _unless,
     "label": _labels,
     "refuse": _refuse,
-    "stop": _flag("stop"),
+    "stop": _stop,
     "enabled": _flag("enabled"),
     "shadow": _flag("shadow"),
 }

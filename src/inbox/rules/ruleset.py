@@ -60,7 +60,7 @@ class Rule:
     values: Mapping[str, str | Text] = field(default_factory=dict)
     refuse: Reply | None = None
     steps: tuple[StepPlan, ...] = ()
-    stop: bool = False
+    stop: bool | Literal["mail"] = False
     enabled: bool = True
     shadow: bool = False
 
@@ -72,7 +72,17 @@ class Rule:
     @property
     def ends(self) -> bool:
         """Whether no later rule is judged for the recipients of this one."""
-        return self.stop or self.refuse is not None
+        return bool(self.stop) or self.refuse is not None
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether no later rule is judged for any recipient of the mail, if this one matches for some."""
+        return self.stop == "mail"
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it can match for one recipient of a mail and not for another."""
+        return self.recipients is not None or any(part.personal for part in self.parts)
 
     @property
     def takes(self) -> bool:
@@ -114,12 +124,21 @@ class FileTest:
 
 
 @dataclass(frozen=True)
+class Translated:
+    """What comes with rules that were written for another system: what they do otherwise (`notes`), and IP filters as the setting has them."""
+
+    notes: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rules:
     """Everything that one rules.yaml says.
 
     `version`: sha256 hex over the text and every file it names. `source`: the text, with inline secrets replaced by their references.
     `files`: the file itself and every file that it names.
     `secrets`: the values of inline secrets by reference. `refuses_on_content`: some refusal can only be decided once the mail is there.
+    `translated`: the rules are those of another system.
     """
 
     path: Path
@@ -135,6 +154,7 @@ class Rules:
     files: tuple[Path, ...] = ()
     envelope_facts: frozenset[str] = frozenset()
     index: Index | None = field(default=None, repr=False, compare=False)
+    translated: Translated | None = field(default=None, repr=False)
 
     def stamps(self) -> tuple[object, ...]:
         """What changes when the file, or one that it names, is changed, replaced or removed."""
@@ -158,7 +178,9 @@ class Rules:
 
     @cached_property
     def refuses_on_content(self) -> bool:
-        """Whether some refusal needs more than the envelope: its own conditions do, or those of a rule before it that may end it first."""
+        """Whether some refusal needs more than the envelope: its own conditions do, or those of a rule before it that may end it first;
+        a rule for other recipients may, when its stop is for the whole mail.
+        """
         earlier = False
         for rule in self.rules:
             if not rule.enabled or rule.shadow:
@@ -166,8 +188,13 @@ class Rules:
             content = not all(self.known_early(fact) for fact in rule.facts)
             if rule.refuse is not None and (content or earlier):
                 return True
-            earlier = earlier or (rule.ends and content)
+            earlier = earlier or (rule.ends and content) or (rule.ends_all and rule.chooses)
         return False
+
+    @property
+    def judged_before_reply(self) -> bool:
+        """Whether a mail is judged before its 250: to refuse it, or because the system that the rules are of judges by those in force at arrival."""
+        return self.refuses_on_content or self.translated is not None
 
     def known_early(self, fact: str) -> bool:
         """Whether a fact is known at RCPT time."""
@@ -184,7 +211,7 @@ class Rules:
         """An index over the gate that reads facts of the envelope only; None when it is short."""
         from inbox.rules.index import FEW, Index  # noqa: PLC0415  the index is built of these classes
 
-        return Index(self.gate, self.envelope_facts.__contains__) if len(self.gate) > FEW else None
+        return Index(self.gate, self.envelope_facts.__contains__, one=True) if len(self.gate) > FEW else None
 
 
 def _stamp(file: Path) -> tuple[object, ...]:

@@ -76,7 +76,7 @@ def _rule() -> Schema:
         "set": _mapping(_SCALAR, names=r"^[A-Za-z_][A-Za-z0-9_]*$"),
         "refuse": {"anyOf": [_TEXT, refuse]},
         "do": {"$ref": "#/$defs/steps"},
-        "stop": {"type": "boolean"},
+        "stop": {"enum": [True, False, "mail"]},
         "enabled": {"type": "boolean"},
         "shadow": {"type": "boolean"},
     }

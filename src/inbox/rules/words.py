@@ -69,7 +69,7 @@ RULE_WORDS: Mapping[str, str] = MappingProxyType(
         "set": "Values with names, for placeholders and conditions of this and later rules",
         "refuse": "The mail is refused for these recipients, with this text or with {code, status, text}",
         "do": "The steps: handlers, each alone or with its options",
-        "stop": "`true`: later rules are not judged for these recipients",
+        "stop": "`true`: later rules are not judged for these recipients; `mail`: nor for any other recipient of the mail",
         "enabled": "`false`: the rule is not judged",
         "shadow": "`true`: the rule is judged and recorded, and does nothing",
     }

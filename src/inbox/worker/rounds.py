@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Failed, StoreError
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
-from inbox.perform import Ended, gave_up, ready, refusals, skipped
+from inbox.perform import Ended, gave_up, ready, refusals, skipped, with_skips
 from inbox.plugins import BUILTINS
 from inbox.store import Settlement
 from inbox.worker.slot import Slot
@@ -215,7 +215,7 @@ class Worker:
         run, skip = hand.turn()
         if skip:
             return [Ended(skipped(step)) for step in skip]
-        return [self._attempt(hand, run[0])] if run else []
+        return with_skips(hand.plan, hand.states, self._attempt(hand, run[0])) if run else []
 
     def _attempt(self, hand: _Hand, step: Step) -> Ended:
         hand.tried.add(step.n)
