@@ -97,10 +97,15 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
-    def attempt(self, mail: Mail, step: Step, number: int) -> Ended:
-        """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome."""
+    def attempt(self, mail: Mail, step: Step, number: int, earlier: tuple[Step, ...] = ()) -> Ended:
+        """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome.
+
+        `earlier`: the steps that were done before it (`perform.earlier`).
+        """
         began = time.perf_counter()
-        ended = perform.attempt(step, lambda: self._call(mail, step), number, mail.received_at, self.settings.work, self.time_for(step))
+        ended = perform.attempt(
+            step, lambda: self._call(mail, step, earlier), number, mail.received_at, self.settings.work, self.time_for(step)
+        )
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
@@ -131,7 +136,7 @@ class Inbox:
         plan = self.judge(mail)
         run = _Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while step := run.next():
-            run.add_all(self.attempt(mail, step, 1))
+            run.add_all(self.attempt(mail, step, 1, perform.earlier(run.plan, run.states, step)))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)
@@ -174,12 +179,12 @@ class Inbox:
         if state in ("deferred", "dead"):
             counter.count(f"inbox_{state}_total", handler=step.handler)
 
-    def _call(self, mail: Mail, step: Step) -> object:
+    def _call(self, mail: Mail, step: Step, earlier: tuple[Step, ...]) -> object:
         handler = self.plugins.handlers.entries.get(step.handler)
         if handler is None:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
-        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox)
+        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier)
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:
