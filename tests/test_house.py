@@ -30,6 +30,7 @@ FLOORS = {
         "parsing",
         "reply_tokens",
         "rules",
+        "receipt_rules",
         "auth",
         "metrics",
         "logs",

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from inbox import perform
 from inbox.config import Settings
-from inbox.errors import Deferred, Failed
+from inbox.errors import Deferred
 from inbox.inspect import MailFacts, Materials
-from inbox.model import Mail, Outcome, OutcomeState, Plan, Receipt, Step
+from inbox.model import Mail, OutcomeState, Plan, Receipt, Step
 from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
@@ -134,7 +134,7 @@ class Inbox:
     def process(self, mail: Mail, journal: Journal | None = None) -> Receipt:
         """All of it, here and now: judge, try every step once, write plan and outcomes into the journal."""
         plan = self.judge(mail)
-        run = _Run(mail, journal.planned(mail, plan) if journal else plan, journal)
+        run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while step := run.next():
             run.add_all(self.attempt(mail, step, 1, perform.earlier(run.plan, run.states, step)))
         receipt = run.receipt()
@@ -203,46 +203,3 @@ class Inbox:
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
         materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)
         return MailFacts(materials, self.plugins, self.rules.named_facts, self.settings, self.rules.secrets)
-
-
-class _Run:
-    """One mail that is processed inline: what was tried, and how it ended."""
-
-    def __init__(self, mail: Mail, plan: Plan, journal: Journal | None) -> None:
-        self.mail, self.plan, self.journal = mail, plan, journal
-        self.outcomes: list[Outcome] = []
-        self.states: dict[int, OutcomeState] = {}
-        for outcome in perform.refusals(plan):
-            self.add(Ended(outcome))
-
-    def next(self) -> Step | None:
-        """Mark what earlier steps ended; the first step that may be tried now and was not yet."""
-        run, skip = perform.ready(self.plan, self.states)
-        for step in skip:
-            self.add(Ended(perform.skipped(step)))
-        return next((step for step in run if step.n not in self.states), self.next() if skip else None)
-
-    def add_all(self, ended: Ended) -> None:
-        """One attempt, and the steps that it has ended."""
-        for one in perform.with_skips(self.plan, self.states, ended):
-            self.add(one)
-
-    def add(self, ended: Ended) -> None:
-        if self.journal:
-            ended = self._written(self.journal, ended)
-        self.outcomes.append(ended.outcome)
-        if ended.outcome.n:
-            self.states[ended.outcome.n] = ended.outcome.state
-
-    def _written(self, journal: Journal, ended: Ended) -> Ended:
-        """The outcome as it was written down: where its row was refused, the step has given up instead."""
-        try:
-            journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
-        except Failed as error:
-            step = next(step for step in self.plan.steps if step.n == ended.outcome.n)
-            ended = perform.gave_up(step, ended.outcome.attempt, str(error))
-            journal.settled(self.mail, ended.outcome)
-        return ended
-
-    def receipt(self) -> Receipt:
-        return Receipt(self.mail, self.plan, tuple(self.outcomes), self.plan.reply, perform.mail_state(self.plan, self.states))

@@ -1,4 +1,5 @@
-"""Perform: which steps of a plan may run now, one attempt at one step, and when it is due again. All but the attempt is pure.
+"""Perform: which steps of a plan may run now, one attempt at one step, and when it is due again. All but the attempt is pure;
+`Run` goes through a plan here and now and writes down how each attempt ended.
 
 How a step can end stands in one table (docs/durability.md):
 
@@ -14,19 +15,20 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed
-from inbox.model import ACCEPTED, Done, MailState, Outcome, OutcomeState, Plan, Row, Step
+from inbox.model import ACCEPTED, Done, Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inbox.config import Work
+    from inbox.ports import Journal
 
 _LOG = logging.getLogger("inbox.perform")
 ENDED: frozenset[OutcomeState] = frozenset(("done", "failed", "dead", "skipped", "held"))
@@ -170,6 +172,63 @@ def refusals(plan: Plan) -> tuple[Outcome, ...]:
 def skipped(step: Step) -> Outcome:
     """The outcome of a step that an earlier one ended."""
     return _outcome(step, "skipped", 0, "an earlier step ended it")
+
+
+class Run:
+    """One mail that is worked on here and now: which step comes next, what was tried, and how it ended, written into the journal.
+
+    `states`: how steps ended earlier, for a mail that somebody else began; None for one that was judged just now. `later`: steps that are
+    not to be tried in this run.
+    """
+
+    def __init__(
+        self,
+        mail: Mail,
+        plan: Plan,
+        journal: Journal | None,
+        states: Mapping[int, OutcomeState] | None = None,
+        later: Iterable[int] = (),
+    ) -> None:
+        self.mail, self.plan, self.journal = mail, plan, journal
+        self.outcomes: list[Outcome] = []
+        self.states: dict[int, OutcomeState] = dict(states or {})
+        self._not_now = set(later)
+        if states is None:
+            for outcome in refusals(plan):
+                self.add(Ended(outcome))
+
+    def next(self) -> Step | None:
+        """Mark what earlier steps ended; the first step that may be tried now and was not yet."""
+        run, skip = ready(self.plan, self.states)
+        for step in skip:
+            self.add(Ended(skipped(step)))
+        return next((step for step in run if step.n not in self._not_now), self.next() if skip else None)
+
+    def add_all(self, ended: Ended) -> None:
+        """One attempt, and the steps that it has ended."""
+        for one in with_skips(self.plan, self.states, ended):
+            self.add(one)
+
+    def add(self, ended: Ended) -> None:
+        if self.journal:
+            ended = self._written(self.journal, ended)
+        self.outcomes.append(ended.outcome)
+        if ended.outcome.n:
+            self.states[ended.outcome.n] = ended.outcome.state
+            self._not_now.add(ended.outcome.n)
+
+    def _written(self, journal: Journal, ended: Ended) -> Ended:
+        """The outcome as it was written down: where its row was refused, the step has given up instead."""
+        try:
+            journal.settled(self.mail, ended.outcome, ended.row, ended.due_at)
+        except Failed as error:
+            step = next(step for step in self.plan.steps if step.n == ended.outcome.n)
+            ended = gave_up(step, ended.outcome.attempt, str(error))
+            journal.settled(self.mail, ended.outcome)
+        return ended
+
+    def receipt(self) -> Receipt:
+        return Receipt(self.mail, self.plan, tuple(self.outcomes), self.plan.reply, mail_state(self.plan, self.states))
 
 
 def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:

@@ -129,7 +129,7 @@ class Supervisor:
             return
         self._tidy_at = time.monotonic() + _TIDY_EVERY
         with contextlib.suppress(StoreError):  # tried again in a minute
-            await asyncio.to_thread(self._store.void_hands)
+            await asyncio.to_thread(self._store.void_hands, self._settings.work.strikes)
             if brought := await asyncio.to_thread(self._store.bring_near, datetime.now(UTC)):
                 _LOG.warning("a wrong clock had put mails off; they are due now", extra={"mails": brought})
 

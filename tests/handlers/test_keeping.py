@@ -1,4 +1,4 @@
-"""Rows, quarantine, discard."""
+"""Rows, quarantine, discard, end."""
 
 from __future__ import annotations
 
@@ -69,3 +69,10 @@ def test_discard_names_its_reason(one_step):
 def test_what_belongs_to_the_store_is_refused_at_load(inbox_for, rule, options):
     with pytest.raises(RulesError, match="the store"):
         inbox_for(rule({"store": options}))
+
+
+def test_end_skips_everything_behind_it_in_all_rules(inbox_for):
+    rules = "version: 1\ndomains: [example.com]\nrules:\n- {name: a, do: [discard, end, discard]}\n- {name: b, do: [store]}\ndefault: []\n"
+    receipt = inbox_for(rules).process(make_mail())
+    assert {outcome.n: outcome.state for outcome in receipt.outcomes} == {1: "done", 2: "done", 3: "skipped", 4: "skipped"}
+    assert receipt.state == "settled"

@@ -39,6 +39,9 @@ LISTS = [
     ('"=?utf-8?q?J=C3=B6rg?= Muster" <j@b.c>', [("Jörg Muster", "j@b.c")]),
     ("jörg@bücher.example", [(None, "jörg@xn--bcher-kva.example")]),
     ("a@b\uff0ec", [(None, "a@b.c")]),
+    ("=?utf-8?q?Doe,_John?= <j@x.test>, b@c.d", [("Doe, John", "j@x.test"), (None, "b@c.d")]),
+    ("=?utf-8?q?Sales:_EU;?= <j@x.test>", [("Sales: EU;", "j@x.test")]),
+    ("=?utf-8?q?a=0D=0AFrom:_b?= <j@x.test>", [("a From: b", "j@x.test")]),
 ]
 LOOKALIKES = [
     ('"a@good.test" <b@evil.test>', "name-is-address"),
@@ -55,6 +58,11 @@ LOOKALIKES = [
     ("Bu\u200bb <x@y.z>", "invisible-character"),
     ("a\u200bb@y.z", "invisible-character"),
     ("\u202emoc.live <x@y.z>", "bidi-control"),
+    ("a\u2066b <x@y.z>", "bidi-control"),
+    ("\u05d3\u05e0\u05d9\u200f (\u05de\u05db\u05d9\u05e8\u05d5\u05ea)\u200e <x@y.z>", None),
+    ("\u0645\u062d\u0645\u062f\u061c <x@y.z>", None),
+    ("a\u200fb@y.z", "invisible-character"),
+    ("a\u202eb@y.z", "bidi-control"),
 ]
 NOT_ADDRESSES = [
     "alice@example.org)bob@evil.com",
@@ -68,6 +76,7 @@ NOT_ADDRESSES = [
     "John Doe",
     '"a@b.c"',
     "/O=X/CN=Y",
+    "<boss@corp.test:evil@x.test>",
 ]
 
 
@@ -75,6 +84,22 @@ NOT_ADDRESSES = [
 def test_a_field_gives_its_addresses(field, expected):
     message = parse(f"To: {field}\r\n\r\n".encode())
     assert [(address.name, address.address) for address in message.to] == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "ambiguous"),
+    [
+        ("From: boss@corp.test, evil@x.test", True),
+        ("From: <boss@corp.test> <evil@x.test>", True),
+        ("From: boss@corp.test (, evil@x.test", True),
+        ('From: "boss <boss@corp.test>, evil@x.test', True),
+        ("From: boss@corp.test; evil@x.test", True),
+        ("From: ann@corp.test, bob@corp.test\r\nSender: ann@corp.test", False),
+        ("From: ann@corp.test", False),
+    ],
+)
+def test_several_authors_without_a_sender_are_ambiguous(fields, ambiguous):
+    assert parse(f"{fields}\r\n\r\n".encode()).ambiguous_from is ambiguous
 
 
 @pytest.mark.parametrize("field", NOT_ADDRESSES)

@@ -43,6 +43,18 @@ PEOPLE = {  # header, text: none of these is a bounce or a robot, and each may b
         "Subject: Delivery failed",
         "Your parcel could not be delivered today.\n\nEmail: help@shop.example\nNext attempt: tomorrow\n",
     ),
+    "a parcel, without a greeting": (
+        "Subject: Delivery problem",
+        "The package was returned to sender.\nPlease send it to jane@home.example\n",
+    ),
+    "a parcel, in German": (
+        "Subject: Zustellung fehlgeschlagen",
+        "Meine Lieferung konnte nicht zugestellt werden, bitte an max@firma.example melden.\n",
+    ),
+    "a car": ("Subject: Auto: Reparatur", "Mein Auto ist kaputt.\n"),
+    "a holiday": ("Subject: Urlaub: Frage zur Buchung", "Was kostet das?\n"),
+    "a pupil": ("Subject: Absence: Tom Miller", "He is ill.\n"),
+    "two authors and a sender": ("From: bob@person.example, ann@person.example\r\nSender: ann@person.example", "x\n"),
     "says no": ("Subject: Out of office: who takes over?\r\nAuto-Submitted: no", "Who is it?\n"),
     "says no in detail": ("Subject: x\r\nAuto-Submitted: (typed by me (really)) No; reason=human", "x\n"),
     "plans to be away": ("Subject: Vacation planning", "When are you away?\n"),
@@ -82,6 +94,10 @@ ROBOTS = {  # header: kind
     "Subject: Out of Office: Re: your order": "vacation",
     "Subject: Out of office\r\nIn-Reply-To: <a@b.example>": "vacation",
     "Subject: AUTO: Ann Example is out of the office (returning 01.12.2026)": "vacation",
+    "Subject: Auto: Re: your order": "auto-reply",
+    "Subject: Auto: your order\r\nIn-Reply-To: <a@b.example>": "auto-reply",
+    "Subject: Urlaub\r\nIn-Reply-To: <a@b.example>": "vacation",
+    "Subject: Urlaubsnotiz: Ihre Bestellung": "vacation",
     "Subject: Automatische Antwort: Ihre Bestellung": "auto-reply",
     "Subject: Abwesenheitsnotiz: Ihre Bestellung": "vacation",
     "Subject: =?utf-8?q?R=C3=A9ponse_automatique_=3A_votre_commande?=": "auto-reply",
@@ -191,7 +207,8 @@ def test_what_a_daemon_writes_is_not_always_a_bounce(header, text):
 
 @pytest.mark.parametrize(("header", "text"), PEOPLE.values(), ids=PEOPLE)
 def test_a_person_is_no_robot_and_is_answered(header, text):
-    message = parse((FROM + header + "\r\n\r\n" + text.replace("\n", "\r\n")).encode())
+    author = "To: help@shop.example\r\n" if header.startswith("From:") else FROM
+    message = parse((author + header + "\r\n\r\n" + text.replace("\n", "\r\n")).encode())
     assert message.bounce is None
     assert message.automatic is None
     assert message.may_reply(PERSON).to_dict() == message.may_reply().to_dict() == {"ok": True, "reasons": []}
@@ -223,6 +240,8 @@ def test_an_address_that_only_looks_like_one_is_answered(sender):
     [
         ("", Envelope(None, ("help@shop.example",)), "null-sender"),
         ("", Envelope("Help@Shop.example", ("help@shop.example",)), "own-address"),
+        ("", Envelope("help+4711@shop.example", ("help@shop.example",)), "own-address"),
+        ("", Envelope("eve@evil.example", ("ann+shop@person.example",)), "own-address"),
         ("X-Loop: help@shop.example", PERSON, "own-loop"),
         ("X-MS-Exchange-Inbox-Rules-Loop: help@shop.example", PERSON, "own-loop"),
         ("X-Inbox-Loop: other@shop.example", PERSON, "own-loop"),

@@ -71,6 +71,20 @@ def test_a_reason_has_the_words_of_ses(reason, status, found):
     assert bounce_type(reason, status) == found
 
 
+def test_an_address_that_is_still_tried_is_not_given_up():
+    report = (
+        "From: MAILER-DAEMON@s.example\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nx\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; s.example\r\n\r\n"
+        "Final-Recipient: rfc822; bob@dest.example\r\nAction: delayed\r\n{}\r\n--b--\r\n"
+    )
+    for fields in (
+        "Diagnostic-Code: smtp; connection timed out\r\n",
+        "Status: 4.1.1\r\nDiagnostic-Code: smtp; 450 4.1.1 unknown user, greylisted\r\n",
+    ):
+        (recipient,) = parse(report.format(fields).encode()).bounce.recipients
+        assert (recipient.permanent, recipient.type, recipient.subtype) == (False, "Transient", "General")
+
+
 def test_every_bounce_of_a_public_suite_names_its_addresses(shared):
     cases = [json.loads(line) for line in (shared / "suites" / "bounce.flufl.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(cases) > 100

@@ -74,6 +74,7 @@ FILENAMES = [
     (b'filename="C:\\temp\\a.txt"', "C:\\temp\\a.txt"),
     (b'filename="unclosed.txt', "unclosed.txt"),
     (b"filename=a b (1).txt", "a b (1).txt"),
+    (b"filename*1=a; filename*2=.txt", "a.txt"),
 ]
 DATES = [
     ("Tue, 24 Nov 2026 10:15:00 +0100", datetime(2026, 11, 24, 9, 15, tzinfo=UTC)),
@@ -111,6 +112,18 @@ def test_a_content_type_is_read(raw, value, name, parameter):
 def test_a_file_name_is_read(parameters, name):
     raw = b"Content-Type: x/y\r\nContent-Disposition: attachment; " + parameters + b"\r\n\r\n"
     assert parse(raw).attachments[0].filename_raw == name
+
+
+def test_a_comment_hides_nothing():
+    assert read_disposition("attachment (or; filename=a.txt); filename=b.exe").text("filename") == "b.exe"
+    for field in ("(text/plain) multipart/mixed; boundary=b", "multipart/mixed (; boundary=c); boundary=b"):
+        assert (read_type(field).value, read_type(field).get("boundary")) == ("multipart/mixed", "b")
+    assert parse(b"Content-Transfer-Encoding: (7bit) base64\r\n\r\nSGVsbG8=").text == "Hello"
+
+
+def test_an_encoding_that_is_no_word_is_said():
+    message = parse(b"Content-Transfer-Encoding: =?utf-8?q?base64?=\r\n\r\nSGVsbG8=")
+    assert (message.text, [defect.code for defect in message.defects]) == ("SGVsbG8=", ["transfer-encoding-unknown"])
 
 
 def test_a_disposition_without_a_word_keeps_its_parameters():

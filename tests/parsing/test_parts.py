@@ -96,6 +96,60 @@ def test_text_that_is_attached_is_no_text_of_the_mail():
     assert (message.text, message.attachments[0].content()) == ("mine", b"file")
 
 
+@pytest.mark.parametrize(
+    "field", ["Content-Type: text/plain; name=mail.txt", "Content-Disposition: inline; filename=note", 'Content-Type: text/plain; name=""']
+)
+def test_the_only_text_of_a_mail_is_its_text_whatever_its_name(field):
+    message = parse(f"{field}\r\n\r\nmine".encode())
+    assert (message.text, message.attachments) == ("mine", ())
+
+
+@pytest.mark.parametrize("field", ["Content-Type: text/plain; name=evil.exe", "Content-Disposition: attachment; filename=a.txt"])
+def test_a_file_that_is_the_whole_mail_is_an_attachment(field):
+    message = parse(f"{field}\r\n\r\nMZ".encode())
+    assert (message.text, len(message.attachments)) == (None, 1)
+
+
+def test_alternatives_may_have_names():
+    parts = b"--b\r\nContent-Type: text/plain; name=TEXT.txt\r\n\r\nmine\r\n--b\r\nContent-Type: text/html; name=HTML.htm\r\n\r\n<p>mine\r\n--b--\r\n"
+    message = parse(multipart(parts, b"alternative"))
+    assert (message.text, message.html, message.attachments) == ("mine", "<p>mine", ())
+
+
+NAMED_TWICE = [  # names of one file: the one that counts, and what is odd
+    ("filename=a.pdf; filename*=utf-8''b.exe", "b.exe", True),
+    ("filename=a.exe; filename*=utf-8''b.pdf", "b.pdf", True),
+    ("filename=a.pdf\r\nContent-Type: application/pdf; name=a.exe", "a.pdf", True),
+    ("filename=Gr__n.pdf; filename*=utf-8''Gr%C3%BCn.pdf", "Gr\u00fcn.pdf", False),
+    ('filename="a.pdf"\r\nContent-Type: application/pdf; name="=?utf-8?q?a.pdf?="', "a.pdf", False),
+    ("filename=signature\r\nContent-Type: application/pgp-signature; name=signature.asc", "signature", False),
+]
+
+
+@pytest.mark.parametrize(("parameters", "name", "odd"), NAMED_TWICE)
+def test_a_program_is_told_by_any_name_it_has(parameters, name, odd):
+    message = parse(f"Content-Disposition: attachment; {parameters}\r\n\r\nx".encode())
+    (attachment,) = message.attachments
+    assert (attachment.filename, attachment.program) == (name, odd)
+    assert ("parameter-duplicate" in {defect.code for defect in message.defects}) is odd
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "re\u0301sume\u0301.pdf",
+        "\u05d7\u05e9\u05d1\u05d5\u05df\u200f.pdf",
+        "a  b.pdf",
+        "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627.pdf",
+        "a\u00a0b.pdf",
+    ],
+)
+def test_an_ordinary_name_is_no_defect(name):
+    message = parse(f'Content-Disposition: attachment; filename="{name}"\r\n\r\nx'.encode())
+    assert message.attachments[0].filename_raw == name
+    assert message.defects == ()
+
+
 def test_a_part_of_a_digest_is_a_message():
     message = parse(multipart(b"--b\r\n\r\nSubject: x\r\n\r\ny\r\n--b--\r\n", b"digest"))
     assert [item.type for item in message.attachments] == ["message/rfc822"]

@@ -50,6 +50,7 @@ BOUNDARIES = [
     ("blanks where the parameter has none", b"; boundary=ab", PARTS.replace(b"--b", b"-- a b"), ["boundary-guessed"]),
     ("blanks that are not quoted", b"; boundary=a b", PARTS.replace(b"--b", b"--a b"), []),
     ("no semicolon", b" boundary=b", PARTS, []),
+    ("two boundaries, one extended", b"; boundary=b; boundary*=us-ascii''c", PARTS, ["parameter-duplicate"]),
     ("no semicolon before another parameter", b" boundary=b charset=utf-8", PARTS, []),
     ("no end", b"; boundary=b", PARTS.removesuffix(b"--b--\r\n"), ["boundary-unclosed"]),
 ]

@@ -36,6 +36,8 @@ COMMANDS = {
     "dead": "kept",
     "quarantine": "kept",
     "stats": "kept",
+    "import": "migrating",
+    "export": "migrating",
     "plugins": "installation",
     "doctor": "installation",
     "certificate": "certificates",
@@ -53,7 +55,7 @@ class Program(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if module := COMMANDS.get(cmd_name):
-            name = f"{cmd_name}_" if cmd_name in ("list", "test") else cmd_name
+            name = f"{cmd_name}_" if cmd_name in ("list", "test", "import", "export") else cmd_name
             command: click.Command = getattr(import_module(f"inbox.cli.{module}"), name)
             return command
         self._load_plugins()

@@ -30,6 +30,7 @@ def register_handlers(register: Register) -> None:
     register("store", keeping.store, check=keeping.check_store)
     register("quarantine", keeping.quarantine)
     register("discard", keeping.discard)
+    register("end", keeping.end)
     register("maildir", files.maildir, check=files.check_path, acts=True)
     register("file", files.file, check=files.check_path, acts=True)
     register("webhook", webhook.webhook, check=webhook.check, acts=True)

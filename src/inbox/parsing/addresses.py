@@ -37,8 +37,10 @@ _WORD = re.compile(rf"{_ATOM}+@{_DOMAIN}+")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"", re.DOTALL)
 _SEVERAL = re.compile(r">\s*+<")
 _ATOMS = re.compile(rf"{_ATOM}+")
-_ROUTE = re.compile(r"(?:@[^:<>\s]*+|mailto):\s*", re.IGNORECASE)
-_SPECIAL = re.compile(r"[\"\\()<>\[\],;:]")
+_ROUTE = re.compile(r"\s*(?:@[^:<>\s]*+|mailto):\s*", re.IGNORECASE)
+_SPECIAL = re.compile(
+    r"=\?[^?\s]{1,60}\?[bq]\?[^?\s\"\\()<>@]*+\?=|[\"\\()<>\[\],;:]", re.IGNORECASE
+)  # a comma in an encoded word parts nothing
 _COMMENT_OR_QUOTE = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LONGEST = 1000
@@ -217,7 +219,8 @@ def read_address(member: str, odd: OddAddresses, hint: Hint) -> Address | None:
     bare, comments = _without_comments(member)
     open_at = bare.rfind("<")
     spec, name = (bare[open_at + 1 :].partition(">")[0], bare[:open_at]) if open_at >= 0 else (_unwrapped(bare), "")
-    spec = _ROUTE.sub("", spec, count=1).strip()
+    route = _ROUTE.match(spec)
+    spec = spec[route.end() if route else 0 :].strip()
     name = name.rstrip("< ").strip() or " ".join(comments)
     if system := _SYSTEM.fullmatch(spec):
         return Address(_name(name, hint), system[1])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from inbox.parsing.bodies import is_body
 from inbox.parsing.defects import Defects
-from inbox.parsing.filenames import default_name, safe_name
+from inbox.parsing.filenames import default_name, harmless, safe_name
 from inbox.parsing.filetypes import contradicts, detect_type
 from inbox.parsing.lazy import lazy
 from inbox.parsing.limits import DEFAULT, Limits
@@ -40,10 +40,15 @@ class Attachment:
         self.content_id = _content_id(part)
         self.filename_raw = _sent_name(part, hint)
         self.filename = (self.filename_raw and safe_name(self.filename_raw)) or default_name(number, self.type)
-        if self.filename_raw is not None and self.filename != self.filename_raw:
+        if self.filename_raw is not None and self.filename != harmless(self.filename_raw):
             defects.add("filename-unsafe", part.where, self.filename_raw)
-        if part.disposition.twice:
-            defects.add("parameter-duplicate", part.where, ", ".join(part.disposition.twice))
+        self._others = _other_names(part, hint) if self.filename_raw is not None else []
+        other = (
+            [name for name in self._others if _extension(name) not in ("", _extension(self.filename))] if _extension(self.filename) else []
+        )
+        twice = [*part.disposition.twice, *other]
+        if twice:
+            defects.add("parameter-duplicate", part.where, ", ".join(twice))
 
     def content(self) -> bytes:
         """The octets with their transfer encoding undone. Not kept: ask once."""
@@ -82,10 +87,10 @@ class Attachment:
 
     @property
     def program(self) -> bool:
-        """Whether it is a program, a script, a shortcut or a disk image, or an archive with one in it."""
-        return is_program(self.filename, self.detected_type) or (
-            self.archive is not None and any(one.program for one in self.archive.members)
-        )
+        """Whether it is a program, a script, a shortcut or a disk image by any of the names it has, or an archive with one in it."""
+        if any(is_program(name, self.detected_type) for name in (self.filename, *self._others)):
+            return True
+        return self.archive is not None and any(one.program for one in self.archive.members)
 
     @lazy
     def archive(self) -> Archive | None:
@@ -147,6 +152,25 @@ def _sent_name(part: Part, hint: Hint) -> str | None:
     if name is None:
         return None
     return decode_phrase(name.encode("utf-8", "replace"), hint).text
+
+
+def _other_names(part: Part, hint: Hint) -> list[str]:
+    """Names beside the one that counts: mail programs differ in which they take, and a sender can give each another one."""
+    given = ((part.disposition, "filename"), (part.media, "name"))
+    written = {value for media, word in given for key, value in media.parameters.items() if key.partition("*")[0] == word}
+    if len(written) < 2:
+        return []
+    names = [media.text(word, hint) for media, word in given] + [
+        media.parameters[word].encode("latin-1").decode("utf-8", "replace") for media, word in given if word in media.parameters
+    ]
+    return [
+        safe for name in dict.fromkeys(names) if name and (safe := safe_name(decode_phrase(name.encode("utf-8", "replace"), hint).text))
+    ]
+
+
+def _extension(name: str) -> str:
+    stem, dot, extension = name.rpartition(".")
+    return extension.lower() if dot and stem else ""
 
 
 def _content_id(part: Part) -> str | None:

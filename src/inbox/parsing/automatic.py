@@ -135,14 +135,14 @@ def _answering_subject(message: Message, *, sure: bool) -> str | None:
     Words for absence count where they stand before what is answered, or where the mail answers one (In-Reply-To) without saying `Re:`;
     `Auto-Submitted: no` says that a person chose them.
     """
-    from inbox.parsing.answer_subjects import AWAY, AWAY_AND_SUBJECT, SAYS_AUTOMATIC  # noqa: PLC0415 (large patterns: only when asked)
+    from inbox.parsing.answer_subjects import AUTO, AWAY, AWAY_AND_SUBJECT, SAYS_AUTOMATIC  # noqa: PLC0415 (large patterns: only when asked)
 
     subject = message.subject or ""
     if not subject or (not sure and _says_no(message)):
         return None
     found = SAYS_AUTOMATIC.match(subject) or AWAY_AND_SUBJECT.match(subject)
     answers = bool(message.header("in-reply-to") or message.header("references"))
-    if found or (AWAY.match(subject) and (sure or answers)):
+    if found or ((AWAY.match(subject) or AUTO.match(subject)) and (sure or answers)):
         return _quote("Subject", subject)
     return None
 
@@ -217,9 +217,14 @@ def _sender(message: Message, envelope: Envelope | None) -> list[tuple[str, bool
     return [
         ("null-sender", null),
         ("no-sender", not null and not sender),
-        ("own-address", bool(sender) and (sender or "").lower() in _own(envelope)),
+        ("own-address", bool({_untagged(one) for one in (sender, *authors) if one} & {_untagged(one) for one in _own(envelope)})),
         ("daemon-sender", any(_DAEMON.fullmatch(one.rpartition("@")[0] or one) for one in people)),
     ]
+
+
+def _untagged(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}".lower()
 
 
 def _own(envelope: Envelope | None) -> set[str]:

@@ -22,6 +22,7 @@ _TEXTS = ("text/plain", "text/html")
 _SAMPLE, _SAMPLES = 4096, 5
 AMP = "text/x-amp-html"
 _TEXTS_AND_AMP = (*_TEXTS, AMP)
+_TEXT_NAME = re.compile(r"[^.]*|.*\.(?:txt|text|html?|md)", re.IGNORECASE)
 _RETURNS = re.compile(rb"\r+\n")
 
 
@@ -34,16 +35,21 @@ class Texts(NamedTuple):
 
 
 def is_body(part: Part) -> bool:
-    """Whether a leaf is something the sender wrote: plain, HTML or AMP text that is neither named, nor attached, nor within a message."""
+    """Whether a leaf is something the sender wrote: plain, HTML or AMP text that is neither named, nor attached, nor within a message.
+
+    The name of a text (`mail.txt`) does not count where there is nothing else to read: in a mail without other parts, and of an alternative.
+    """
     if part.container or part.within or part.media.value not in _TEXTS_AND_AMP:
         return False
     if "content-disposition" not in part.index:
-        return not _named(part.media)
-    return part.disposition.value != "attachment" and not (_named(part.media) or _named(part.disposition))
+        return not _named(part.media, part)
+    return part.disposition.value != "attachment" and not (_named(part.media, part) or _named(part.disposition, part))
 
 
-def _named(media: Media) -> bool:
-    return any(name.startswith(("name", "filename")) for name in media.parameters) if media.parameters else False
+def _named(media: Media, part: Part) -> bool:
+    names = [value for name, value in media.parameters.items() if name.startswith(("name", "filename"))] if media.parameters else []
+    alone = part.parent is None or part.parent.media.value == "multipart/alternative"
+    return any(name and not (alone and _TEXT_NAME.fullmatch(name)) for name in names)
 
 
 def read_texts(parts: list[Part], limits: Limits, defects: Defects) -> Texts:

@@ -94,9 +94,14 @@ def code_class(text: str) -> str | None:
     return found[1] if found else None
 
 
+def says_code(text: str) -> bool:
+    """Whether a text has a status or an SMTP reply, which people seldom write."""
+    return bool(_STATUS.search(text) or _CODE.search(text))
+
+
 def tells(text: str) -> bool:
     """Whether a text says why: a status, an SMTP reply, or words that are known for it."""
-    return bool(_STATUS.search(text) or _CODE.search(text)) or reason_in(text) is not None
+    return says_code(text) or reason_in(text) is not None
 
 
 def reason_in(text: str) -> str | None:

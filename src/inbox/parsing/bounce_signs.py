@@ -55,11 +55,14 @@ _MANY = 3000
 
 
 class Head(NamedTuple):
-    """`weight`: how much the header speaks for a bounce; `daemon`: its sender is one that sends bounces; `report`: multipart/report."""
+    """`weight`: how much the header speaks for a bounce; `daemon`: its sender is one that sends bounces; `report`: multipart/report; `subject`: the
+    part of the weight that the words of the subject have, which people use too.
+    """
 
     weight: int
     daemon: bool
     report: bool
+    subject: int
 
 
 class Body(NamedTuple):
@@ -97,7 +100,8 @@ def read_head(message: Message) -> Head:
         (-2, not daemon and not null and bool(message.header("in-reply-to") or message.header("references"))),
         (-1 if daemon else -3, bool(message.header("list-id") or message.header("list-post"))),
     )
-    return Head(sum(weight for weight, holds in weights if holds), daemon, report)
+    of_subject = bool(found) + 2 * bool(found and found.start() < 12)
+    return Head(sum(weight for weight, holds in weights if holds), daemon, report, of_subject)
 
 
 def is_suspect(message: Message) -> bool:
@@ -121,8 +125,12 @@ def is_bounce(head: Head, body: Body, words: str) -> bool:
     weight = head.weight + 2 * body.fails + 2 * body.addresses + body.reply + body.returned
     if head.daemon or head.report:
         return weight >= 6 and (body.addresses or body.returned or body.early)
+    from inbox.parsing.bounce_reasons import says_code  # noqa: PLC0415 (as above)
+
     named = body.others or (body.returned and head.weight >= 4)
-    return weight + bool(_FRAME.match(words)) >= 7 and body.early and named and not _person(words)
+    framed = bool(_FRAME.match(words))
+    program = head.weight > head.subject or body.returned or framed or says_code(words[:_MANY])
+    return weight + framed >= 7 and body.early and named and program and not _person(words)
 
 
 def _person(words: str) -> bool:

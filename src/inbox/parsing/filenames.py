@@ -10,6 +10,8 @@ _RESERVED = re.compile(
 )
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_HARMLESS = dict.fromkeys([0x061C, 0x200C, 0x200D, 0x200E, 0x200F])
+"""What words are written with in Arabic, Hebrew, Persian and India, and emoji are made of: it goes without saying."""
 _MOST_OCTETS = 255
 _EXTENSIONS = {
     "application/pdf": "pdf", "application/zip": "zip", "application/json": "json", "application/xml": "xml", "application/gzip": "gz",
@@ -45,6 +47,11 @@ def safe_name(sent: str) -> str | None:
     if _RESERVED.match(name):
         name = "_" + name
     return _shortened(name)
+
+
+def harmless(sent: str) -> str:
+    """A name as sent in the form in which `safe_name` differs from it only when it was not safe: one form of accents and blanks, no joiners and marks."""
+    return " ".join(unicodedata.normalize("NFC", sent).translate(_HARMLESS).split())
 
 
 def default_name(number: int, kind: str) -> str:

@@ -111,7 +111,7 @@ def _somebody_wrote(line: str, before_quote: bool) -> bool:
         return False
     if quotation.WROTE_BEFORE_NAME.search(text):
         return before_quote or addressed or bool(quotation.MOMENT.search(text))
-    return before_quote and bool(quotation.ADDRESS_AT_END.search(text))
+    return before_quote and (addressed or bool(quotation.ADDRESS_AT_END.search(text)))
 
 
 def _header(lines: list[str], at: int, *, lax: bool = False) -> int:

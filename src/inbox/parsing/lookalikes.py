@@ -11,7 +11,9 @@ from inbox.parsing.defects import Defects
 from inbox.parsing.domains import mixes_scripts, readable_domain, reads_as_latin
 
 _AUTHORS = ("from", "sender", "reply-to")
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_MARKS = re.compile("[\u061c\u200e\u200f]")
+"""They order the signs beside them and turn nothing: ordinary in Hebrew and Arabic text, but not in an address."""
 _INVISIBLE = re.compile("[\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u3164\ufeff\uffa0\U000e0000-\U000e007f]")
 _ADDRESS = re.compile(r"[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,10})")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -24,8 +26,8 @@ def note_lookalikes(field: str, addresses: Iterable[Address], found: Defects) ->
         name = address.name or ""
         if "@" in name or not name.isascii():
             _name(field, name, address, found)
-        if not address.local.isascii() and (turns_direction(address.local) or _INVISIBLE.search(address.local)):
-            found.add("bidi-control" if turns_direction(address.local) else "invisible-character", field, address.address)
+        if not address.local.isascii():
+            _local(field, address, found)
         if "xn--" in address.domain:
             _domain(field, address.domain, found)
 
@@ -41,7 +43,7 @@ def note_text(field: str, text: str, found: Defects) -> None:
 
 
 def turns_direction(text: str) -> bool:
-    """Whether a text has characters that turn the direction of writing."""
+    """Whether a text has characters that turn the direction of writing: embeddings, overrides and isolates (Unicode TR 9), not the marks LRM, RLM and ALM."""
     return not text.isascii() and bool(_DIRECTION.search(text))
 
 
@@ -52,6 +54,13 @@ def _name(field: str, name: str, address: Address, found: Defects) -> None:
     shown = _ADDRESS.search(_INVISIBLE.sub("", unicodedata.normalize("NFKC", name))) if field in _AUTHORS else None
     if shown and shown[1].lower() not in (address.domain, readable_domain(address.domain)):
         found.add("name-is-address", field, f"{name} <{address.address}>")
+
+
+def _local(field: str, address: Address, found: Defects) -> None:
+    if turns_direction(address.local):
+        found.add("bidi-control", field, address.address)
+    elif _INVISIBLE.search(address.local) or _MARKS.search(address.local):
+        found.add("invisible-character", field, address.address)
 
 
 def _domain(field: str, domain: str, found: Defects) -> None:

@@ -16,8 +16,9 @@ from inbox.parsing.words import Hint, decode_text, hint_for, no_hint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TYPE = re.compile(r"[\s;]*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)")
-_TOKEN = re.compile(r"[\s;]*([\w!#$&^.+-]+)")
+_COMMENTS = r"(?:\s*+\((?:[^()\\]|\\.)*+\))*+"
+_TYPE = re.compile(_COMMENTS + r"[\s;]*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)" + _COMMENTS)
+_TOKEN = re.compile(_COMMENTS + r"[\s;]*([\w!#$&^.+-]+)" + _COMMENTS)
 _PARAMETER = re.compile(
     r"([^\s=;,\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^;\s]*+(?:\s++(?![^\s=;,\"]++\s*+=)[^;\s]++)*+))|[^\s;,]++|[\s;,]++", re.DOTALL
 )
@@ -67,7 +68,8 @@ def _type(text: str) -> Media:
     if not found:
         return Media("", {})
     parameters, twice = _parameters(line, found.end())
-    return Media(f"{found[1]}/{found[2]}".lower(), parameters, twice)
+    both = tuple(name for name in ("boundary", "charset") if name in parameters and _sections(parameters, name))
+    return Media(f"{found[1]}/{found[2]}".lower(), parameters, twice + both)
 
 
 _short_type = lru_cache(maxsize=256)(_type)  # `text/plain; charset=utf-8` and a few others are most of what there is
@@ -121,7 +123,7 @@ def _sections(parameters: Mapping[str, str], name: str) -> list[tuple[int, bool,
             found.append((int(match[1] or 0), bool(match[2]), value))
     found.sort(key=lambda section: (section[0], not section[1]))
     each = list({number: (number, encoded, value) for number, encoded, value in reversed(found)}.values())[::-1]
-    return [section for n, section in enumerate(each) if section[0] == n or n == 0]
+    return [section for n, section in enumerate(each) if section[0] == each[0][0] + n]
 
 
 def _join(sections: list[tuple[int, bool, str]], hint: Hint) -> str:

@@ -100,7 +100,7 @@ class Message:
 
     @property
     def ambiguous_from(self) -> bool:
-        """Whether nobody can say who the author is: two From fields, or an author beside others that cannot be read."""
+        """Whether nobody can say who the author is: two From fields, several authors without Sender (RFC 5322 section 3.6.2), or one beside others that cannot be read."""
         _ = self.from_
         return any(defect.code == "ambiguous-from" for defect in self._defects["from"])
 
@@ -307,8 +307,9 @@ class Message:
                 found.add("address-invalid", name, member)
             if members.capped:
                 found.add("addresses-capped", name, f"{self.limits.addresses} read")
-        if name == "from" and (len(fields) > 1 or (unreadable and addresses)):
-            found.add("ambiguous-from", name, f"{len(fields)} fields, {len(addresses) + unreadable} authors")
+        authors = len(addresses) + unreadable
+        if name == "from" and (len(fields) > 1 or (authors > 1 and (unreadable or not self._head.index.get("sender")))):
+            found.add("ambiguous-from", name, f"{len(fields)} fields, {authors} authors")
         note_lookalikes(name, addresses, found)
         return tuple(addresses)
 

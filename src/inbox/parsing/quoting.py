@@ -301,8 +301,8 @@ def _text_after(body: _Body, at: int, stop: int) -> bool:
 
 
 def _signs_only(pieces: list[_Piece]) -> bool:
-    """Whether what is left of the text is a signature beyond doubt: a closing with a name may be all that somebody wrote."""
-    return all(piece.sign not in ("closing", "name") for piece in pieces if piece.kind == "signature")
+    """Whether what is left of the text is a signature beyond doubt: a closing with a name may be all that somebody wrote, and so may words like small print."""
+    return all(piece.sign not in ("closing", "name", "footer") for piece in pieces if piece.kind == "signature")
 
 
 def _all_quoted(body: _Body, pieces: list[_Piece]) -> bool:

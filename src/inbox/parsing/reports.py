@@ -58,7 +58,8 @@ class BounceRecipient:
     def _types(self) -> tuple[str, str] | tuple[None, None]:
         from inbox.parsing.bounce_reasons import bounce_type  # noqa: PLC0415 (its patterns: only for reports)
 
-        return bounce_type(self.reason, self.status) or (None, None)
+        found = bounce_type(self.reason, self.status) or (None, None)
+        return ("Transient", "General") if found[0] == "Permanent" and self.action == "delayed" else found
 
     def to_dict(self) -> dict[str, str | bool | None]:
         names = ("address", "action", "status", "reason", "permanent", "type", "subtype", "diagnostic", "final_recipient")

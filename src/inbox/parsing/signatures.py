@@ -16,6 +16,8 @@ _LIST = re.compile(
     r"groups\.google\.com|to post to this group|view this (?:message|discussion)|abmelden|se désabonner",
     re.IGNORECASE,
 )
+_LINK = re.compile(r"https?://|www\.|\S@\S")
+"""Where to leave a list; a person who wants to be off it writes none."""
 _THINGS = r"(?:iphone|ipad|ipod|android|samsung|galaxy|blackberry|htc|nokia|huawei|xiaomi|lg|pixel|nexus|motorola|windows|mobile|phone|smartphone|tablet|cell|handheld|outlook|mail|gmail|yahoo|proton\S*|mailbox|airmail|sparrow|mailbird|thunderbird|aol|hotmail|verizon|at&t|t-mobile|mac\S*|watch|spark|newton|superhuman|k-9|device|pc|laptop|ti-85|inbox)"
 _DEVICE = re.compile(
     rf"[\s(<\[*_]{{0,6}}(?:(?:sent|send|written|posted|typed) (?:from|via|with|using|by|on|through) (?:my |a |an |the |our )?(?:[^\s.,;:!?]{{1,20}} ){{0,3}}{_THINGS}\b|"
@@ -26,8 +28,8 @@ _DEVICE = re.compile(
 _SENTENCE = re.compile(r"[.,;!?]\s+(?!please|pls|excuse|sorry|apolog|pardon|forgive|http)\w+ \w+ \w+", re.IGNORECASE)
 _DISCLAIMER = re.compile(
     r"[\s*_=-]{0,10}(?:disclaimer|confidential(?:ity)?(?: notice| note| information)?\s*[:-]|(?:this|the information (?:contained )?in this|the contents of this) (?:e-?mail|message|communication)"
-    r"(?=.{0,200}(?:confidential|intended|privileged|virus|legally|recipient))|important notice|privileged|legal notice|please consider the environment|"
-    r"before printing|this (?:e-?mail|message) (?:has been|was) (?:scanned|checked|sent from)|virus-free|avast|virenfrei|diese e-?mail (?:wurde von avast|enthält vertrauliche|ist vertraulich|kann vertrauliche)|"
+    r"(?=.{0,200}(?:confidential|intended|privileged|virus|legally|recipient))|(?:important|legal) notice(?=.{0,200}(?:confidential|intended|privileged|virus|legally|recipient))|privileged (?:and|or|&) |"
+    r"please consider the environment|(?:think )?before printing(?=.{0,80}(?:environment|tree|planet|paper))|this (?:e-?mail|message) (?:has been|was) (?:scanned|checked|sent from)|(?:virus-free|virenfrei)\b\W{0,3}(?:www|http|$)|avast\W{0,3}(?:logo|anti-?virus|$)|diese e-?mail (?:wurde von avast|enthält vertrauliche|ist vertraulich|kann vertrauliche)|"
     r"der inhalt dieser e-?mail|(?:ce|cet) (?:message|e-?mail|courriel)(?=.{0,200}confidenti)|este (?:mensaje|correo|e-?mail)(?=.{0,200}confiden)|esta mensagem(?=.{0,200}confiden)|"
     r"questo messaggio(?=.{0,200}(?:riservat|confiden))|(?:dit|deze) (?:bericht|e-?mail)(?=.{0,200}vertrouwelijk)|l'absence de virus|garanti sans virus|libre de virus|privo di virus|virusvrij)",
     re.IGNORECASE,
@@ -97,7 +99,11 @@ def _small_print(lines: list[str], end: int) -> int:
     text = " ".join(lines[start : min(end, start + 6)])[:600]
     if start < end and _DISCLAIMER.match(text):
         return start
-    return start if start < end and end - start <= 8 and start and _LIST.search(text) and not _BULLET.match(lines[start]) else end
+    return (
+        start
+        if start < end and end - start <= 8 and start and _LIST.search(text) and _LINK.search(text) and not _BULLET.match(lines[start])
+        else end
+    )
 
 
 def _closing(lines: list[str], end: int) -> int:

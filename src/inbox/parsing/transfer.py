@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _WINDOW = 1 << 18
-_TOKEN = re.compile(r"\s*\"?([\w-]+)", re.ASCII)
+_TOKEN = re.compile(r"(?:\s*+\([^()]*+\))*+\s*+\"?([\w-]+)", re.ASCII)
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/]+")
 _TEXTS = re.compile(rb"([^=]*+)(=*+)")
 _MOST_TEXTS = 200_000
@@ -41,9 +41,9 @@ class Transferred(NamedTuple):
 
 
 def encoding_of(text: str | None) -> str:
-    """The encoding's name in lower case; `7bit` when there is none."""
+    """The encoding's name in lower case, behind comments; `7bit` when there is none; what is no name as it stands."""
     found = _TOKEN.match(text) if text else None
-    return found[1].lower() if found else "7bit"
+    return found[1].lower() if found else (text or "").strip()[:80] or "7bit"
 
 
 def decode_transfer(octets: bytes, encoding: str) -> Transferred:

@@ -10,13 +10,11 @@ from typing import Any
 
 from inbox.errors import NotFound
 from inbox.model import ACCEPTED, Json, Mail, Receipt
-from inbox.store.base import Base
+from inbox.store.base import Base, index
 from inbox.store.values import MAIL_COLUMNS, SUMMARY_COLUMNS, Summary, mail_of, moment, outcome_of, plan_of, summary_of, text
 
 _PAGE = 1000
 _WORDS = 64
-_TEXT = 100_000
-INDEX = "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)"
 STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
@@ -118,8 +116,7 @@ class Archive(Base):
         """Make a mail findable: its subject (shown in lists too), `addresses` (any text with names and addresses), and its text."""
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
-            db.execute("update inbox_mails set subject = ? where seq = ?", (text(subject), seq))
-            db.execute(INDEX, words_of(seq, subject, addresses, body))
+            index(db, seq, subject, addresses, body)
 
     def search(self, words: str, limit: int = 50) -> list[Summary]:
         """Mails whose subject, addresses or text hold all words (literal text, any case), newest first."""
@@ -143,11 +140,6 @@ class Archive(Base):
         counts = {row["state"]: row["mails"] for row in rows}
         ages = {state: max(0.0, (now - moment(at)).total_seconds()) for state, at in oldest.items()}
         return Stats({state: counts.get(state, 0) for state in STATES}, ages, sum(row["octets"] for row in rows), pages * size)
-
-
-def words_of(seq: int, subject: str | None, addresses: str, body: str | None) -> tuple[int, str | None, str | None, str | None]:
-    """The values of `INDEX`."""
-    return seq, text(subject), text(addresses), text((body or "")[:_TEXT])
 
 
 def _oldest(db: sqlite3.Connection, state: str) -> int | None:

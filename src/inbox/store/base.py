@@ -12,6 +12,9 @@ from inbox.store.blobs import Blobs
 from inbox.store.connections import Connections
 from inbox.store.values import micros, text, to_json
 
+INDEX = "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)"
+_TEXT = 100_000
+
 
 class Base:
     """Connections and blobs of one store."""
@@ -60,6 +63,17 @@ def tags(seq: int, plan: Plan) -> list[tuple[str, str | None, int]]:
     """What a mail is listed by: the rules that matched, and its labels."""
     rules = {decision.rule for decision in plan.decisions if decision.matched}
     return [*(("rule", text(name), seq) for name in rules), *(("label", text(name), seq) for name in set(plan.labels))]
+
+
+def index(db: sqlite3.Connection, seq: int, subject: str | None, addresses: str, body: str | None) -> None:
+    """Make a mail findable, and show its subject in lists."""
+    db.execute("update inbox_mails set subject = ? where seq = ?", (text(subject), seq))
+    db.execute(INDEX, words_of(seq, subject, addresses, body))
+
+
+def words_of(seq: int, subject: str | None, addresses: str, body: str | None) -> tuple[int, str | None, str | None, str | None]:
+    """The values of `INDEX`."""
+    return seq, text(subject), text(addresses), text((body or "")[:_TEXT])
 
 
 def operator() -> str:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
 
+from inbox.deadline import TimeUp
+from inbox.errors import StoreError
 from inbox.model import Mail, MailState, Plan, Receipt
+from inbox.perform import Run
 from inbox.ports import Journal, Memory
-from inbox.store.work import Claim
+from inbox.store.claims import Claim
+
+if TYPE_CHECKING:
+    from inbox.app import Inbox
+
+_LOG = logging.getLogger("inbox.inline")
+
+Words = tuple[str | None, str, str | None]
+"""What a mail is found by in lists and searches: its subject, its addresses and names, its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +39,16 @@ class Arrived:
 class InlineStore(Journal, Protocol):
     """A store with exactly-once keys. Every call is durable when it returns; StoreError (temporary) when nothing of it was kept."""
 
-    def arrive(self, mail: Mail, holder: str, until: datetime) -> Arrived:
+    def arrive(self, mail: Mail, holder: str, until: datetime, limit: int = 3) -> Arrived:
         """Keep a mail once for each source key and recipient, and take in hand what of it is not done, until `until`.
 
         A second arrival with the same source key adds the recipients that are new, as a mail of its own with the same octets; all others
-        are there already. A hold that has run out without `finish` or `let_go` counts as a strike against the mail (its holder died over it).
+        are there already. A hold that has run out without `finish` or `let_go` counts as a strike against the mail (its holder died over it);
+        at `limit` strikes it is quarantined, and not in hand. A holder that comes back before its time is over has its mails again.
         """
 
-    def finish(self, mail: Mail, plan: Plan) -> MailState:
-        """Put the mail into the state that its steps give it, and let go of it."""
+    def finish(self, mail: Mail, plan: Plan, words: Words | None = None) -> MailState:
+        """Put the mail into the state that its steps give it, and let go of it. `words`: what it is found by from now on."""
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """Somebody died or gave up over a mail; at `limit` strikes it is quarantined. How often that happened is returned."""
@@ -53,3 +67,47 @@ class InlineStore(Journal, Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+def work_inline(box: Inbox, store: InlineStore, mail: Mail, holder: str, until: datetime) -> list[Receipt]:
+    """Keep a mail, and do all that is due to it and to earlier arrivals of it that were not done, until `until`; then let go.
+
+    One receipt for each: as it is now, so one that is `kept` or `waiting` is not done (a step is deferred, the time is over, another holder
+    has it in hand). A mail that was done before brings its receipt. StoreError: what was kept is worked on by whoever comes next.
+    """
+    try:
+        arrived = store.arrive(mail, holder, until, box.settings.work.strikes)
+        receipts = [_work_on(box, store, claim, until) for claim in arrived.claims]
+    except Exception:
+        with contextlib.suppress(StoreError):
+            store.let_go(holder)
+        raise
+    done = {receipt.mail.id for receipt in receipts}
+    receipts += [store.receipt(id_) for id_ in arrived.busy]
+    if not receipts or (arrived.id not in done and arrived.id not in arrived.busy):
+        receipts.append(store.receipt(arrived.id))
+    return receipts
+
+
+def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> Receipt:
+    """Judge unless that was done, try every step that is due, finish."""
+    mail, work = claim.mail, box.settings.work
+    words = None
+    try:
+        if (plan := claim.plan) is None:
+            judged, words = box.judge_after_reply(mail), box.words(mail)
+            plan = store.planned(mail, judged)
+    except StoreError:
+        raise
+    except (Exception, TimeUp) as error:
+        _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
+        store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", work.strikes)
+        return store.receipt(mail.id)
+    run = Run(mail, plan, store, claim.states if claim.plan else None, claim.later)
+    while datetime.now(UTC) < until and (step := run.next()):
+        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1))
+    state = store.finish(mail, plan, words)
+    receipt = store.receipt(mail.id) if claim.plan else replace(run.receipt(), state=state)
+    if state == "settled":
+        box.tell(mail, receipt)
+    return receipt

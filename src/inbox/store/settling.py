@@ -15,8 +15,7 @@ from typing import Any
 from inbox.errors import Failed
 from inbox.model import Mail, MailState, OutcomeState, Plan
 from inbox.perform import Ended, mail_state
-from inbox.store.archive import INDEX, words_of
-from inbox.store.base import Base, tags
+from inbox.store.base import INDEX, Base, tags, words_of
 from inbox.store.rows import write_rows
 from inbox.store.values import micros, text, to_json
 from inbox.store.work import next_step

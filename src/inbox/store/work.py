@@ -4,48 +4,36 @@
     step:  (none) -> deferred -> ... -> done | failed | dead | held        (none) -> skipped
 
 A lease is the name of the worker that has a mail in hand. It is no promise: it is void when the supervisor starts, and a mail whose
-worker died is given back at once.
+worker died is given back at once. The leases of hosts that work inline are another matter (`inbox.store.leases`).
 """
 
 from __future__ import annotations
 
 import heapq
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
 from inbox.perform import ENDED, mail_state, ready
-from inbox.store.base import Base
+from inbox.store.base import Base, index
+from inbox.store.claims import Claim
+from inbox.store.leases import BY_HAND, HELD, alive, until_of
 from inbox.store.rows import write_row
 from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of, to_json
 
 _FREE = "inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is null"  # the planner would take the index on state
-_CLAIMED = f"""select {MAIL_COLUMNS}, strikes, (select plan from inbox_plans where inbox_plans.seq = inbox_mails.seq) as plan
+CLAIMED = f"""select {MAIL_COLUMNS}, strikes, (select plan from inbox_plans where inbox_plans.seq = inbox_mails.seq) as plan
     from inbox_mails where seq in (select value from json_each(?))"""  # noqa: S608  constant
 _FAR = timedelta(hours=25)
 """No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
 
+STRIKES = 3
+"""After so many a mail is quarantined, where the settings are not asked."""
+
 _CRASH_WAIT, _UNJUDGED_WAIT = timedelta(minutes=1), timedelta(seconds=1)
-_BY_HAND = "process-"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A mail in the hands of one worker. `plan` is None when it was not judged yet; `states` and `attempts` are those of its steps;
-    `later`: steps that are deferred to a time that has not come; `strikes`: workers that died over it.
-    """
-
-    mail: Mail
-    plan: Plan | None
-    states: Mapping[int, OutcomeState]
-    attempts: Mapping[int, int]
-    later: frozenset[int] = frozenset()
-    strikes: int = 0
 
 
 class Work(Base):
@@ -66,7 +54,7 @@ class Work(Base):
             chosen = _due(db, limit, now)
             db.executemany("update inbox_mails set lease = ? where seq = ?", [(worker, seq) for seq in chosen])
         with self._connections.snapshot() as db:
-            rows = {row["seq"]: row for row in db.execute(_CLAIMED, (to_json(chosen),))}
+            rows = {row["seq"]: row for row in db.execute(CLAIMED, (to_json(chosen),))}
             return [self._claim(db, rows[seq], now) for seq in chosen]
 
     def _claim(self, db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> Claim:
@@ -118,10 +106,15 @@ class Work(Base):
             if outcome.n:
                 _move_step(db, seq, outcome, due_at)
 
-    def finish(self, mail: Mail, plan: Plan) -> MailState:
-        """Put the mail into the state that its steps give it and let go of it; a waiting one is due when its earliest step is."""
+    def finish(self, mail: Mail, plan: Plan, words: tuple[str | None, str, str | None] | None = None) -> MailState:
+        """Put the mail into the state that its steps give it and let go of it; a waiting one is due when its earliest step is.
+
+        `words`: what a search finds it by from now on: subject, addresses, text.
+        """
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
+            if words is not None:
+                index(db, seq, *words)
             steps = _steps(db, seq)
             states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
             state = mail_state(plan, states)
@@ -145,9 +138,9 @@ class Work(Base):
                 db.executemany("update inbox_mails set lease = null where id = ? and lease = ?", [(mail_id, worker) for mail_id in ids])
 
     def void_leases(self) -> None:
-        """At start: no worker lives, so no lease holds (those of `inbox process` hold while that runs)."""
+        """At start: no worker lives, so no lease holds. Those of `inbox process` do while that runs, holds (`arrive`) until they run out."""
         with self._connections.write() as db:
-            _let_go(db, [lease for lease in _leases(db) if not _alive(lease)])
+            _let_go(db, [lease for lease in _leases(db) if not alive(lease) and until_of(lease) is None])
 
     def bring_near(self, now: datetime) -> int:
         """Steps that a wrong clock put off for more than a day are due now; how many mails that were."""
@@ -161,13 +154,21 @@ class Work(Base):
             db.executemany("update inbox_steps set due_at = ? where seq = ? and state = 'deferred'", seqs)
         return len(seqs)
 
-    def void_hands(self) -> None:
-        """Give back what an `inbox process` had in hand that is gone (killed, for example)."""
+    def void_hands(self, strikes: int = STRIKES) -> None:
+        """Give back what an `inbox process` had in hand that is gone (killed, for example), and holds that ran out, each with a strike."""
+        now = datetime.now(UTC)
         with self._connections.read() as db:
-            gone = [lease for lease in _leases(db) if lease.startswith(_BY_HAND) and not _alive(lease)]
-        if gone:
-            with self._connections.write() as db:
-                _let_go(db, gone)
+            leases = _leases(db)
+        gone = [lease for lease in leases if lease.startswith(BY_HAND) and not alive(lease)]
+        ran_out = [lease for lease in leases if (until := until_of(lease)) is not None and until <= now]
+        if not gone and not ran_out:
+            return
+        with self._connections.write() as db:
+            _let_go(db, gone)
+            for row in db.execute(
+                "select id from inbox_mails where lease in (select value from json_each(?))", (to_json(ran_out),)
+            ).fetchall():
+                self.strike(row["id"], 0, HELD, strikes)
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """A worker died over step `n` of a mail (0: over reading or judging it); how often that happened is returned.
@@ -211,11 +212,6 @@ class Work(Base):
             self.release(lease)
 
 
-def hand_lease() -> str:
-    """The lease of a command that works on a mail itself."""
-    return f"{_BY_HAND}{os.getpid()}"
-
-
 def _leases(db: sqlite3.Connection) -> list[str]:
     """Names of those that have mails in hand."""
     sql = "select distinct lease from inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is not null"
@@ -225,20 +221,6 @@ def _leases(db: sqlite3.Connection) -> list[str]:
 def _let_go(db: sqlite3.Connection, leases: Sequence[str]) -> None:
     sql = "update inbox_mails set lease = null where state in ('kept', 'waiting') and lease = ?"
     db.executemany(sql, [(lease,) for lease in leases])
-
-
-def _alive(lease: str) -> bool:
-    """Whether the process of a `hand_lease` runs."""
-    number = lease.removeprefix(_BY_HAND)
-    if number == lease or not number.isdigit():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 def _due(db: sqlite3.Connection, limit: int, now: datetime) -> list[int]:

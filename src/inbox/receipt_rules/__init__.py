@@ -1,0 +1,24 @@
+"""Receipt rules of Amazon SES: read, evaluated as SES does, translated to rules.yaml and back. Pure: whoever has an account hands the data in.
+
+read / read_data -> ReceiptRuleSet -> to_rules (text, losses); evaluate: what SES would do
+"""
+
+from inbox.receipt_rules.evaluate import Run, accepts, evaluate
+from inbox.receipt_rules.model import Loss, ReceiptFilter, ReceiptRule, ReceiptRuleSet
+from inbox.receipt_rules.reading import merged, read, read_data
+from inbox.receipt_rules.translating import filter_lines, to_rules
+
+__all__ = [
+    "Loss",
+    "ReceiptFilter",
+    "ReceiptRule",
+    "ReceiptRuleSet",
+    "Run",
+    "accepts",
+    "evaluate",
+    "filter_lines",
+    "merged",
+    "read",
+    "read_data",
+    "to_rules",
+]
