@@ -51,7 +51,7 @@ def test_a_mail_of_ses_is_sent_back_by_ses(run, outbox):
     "mail", [make_mail(), replace(of_ses(make_mail()), received_at=datetime.now(UTC) - timedelta(days=1))], ids=["smtp", "a day old"]
 )
 def test_a_mail_that_ses_does_not_know_gets_a_report_over_the_relay(run, outbox, mail):
-    outcome, asked = run(mail, {"ses-bounce": {"sender": "mailer-daemon@example.com", "code": 552, "status": "5.2.2", "message": "Full"}})
+    outcome, asked = run(mail, {"ses-bounce": {"sender": "mailer-daemon@example.com", "code": 552, "status": "5.2.2", "text": "Full"}})
     assert outcome.state == "done" and asked == []
     (sent,) = outbox.sent
     assert (sent.sender, sent.recipients) == (None, ("alice@example.org",))
@@ -62,6 +62,23 @@ def test_a_mail_that_ses_does_not_know_gets_a_report_over_the_relay(run, outbox,
     assert report.header("auto-submitted") == ("auto-replied",) and not report.may_reply().ok
     assert "test@example.org" in (report.bounce.original_message_id or "")
     assert report.defects == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "554 5.0.0 Unknown failure"),
+        ({"reason": "ExceededQuota"}, "552 5.2.2 Mailbox full"),
+        ({"code": 450}, "450 4.0.0 Unknown failure"),
+        ({"code": 550, "reason": "DoesNotExist"}, "550 5.1.1 Mailbox does not exist"),
+        ({"status": "4.7.1"}, "450 4.7.1 Unknown failure"),
+        ({"status": "5.7.1"}, "554 5.7.1 Unknown failure"),
+        ({"text": "no: {subject}"}, "554 5.0.0 no: Hello"),
+    ],
+)
+def test_what_is_not_given_is_made_of_the_template(run, outbox, given, words):
+    run(make_mail(), {"ses-bounce": {"sender": "mailer-daemon@example.com", **given}})
+    assert parse(outbox.sent[0].raw).bounce.recipients[0].diagnostic.endswith(words)
 
 
 def test_a_report_is_what_the_standard_library_takes_for_one(run, outbox):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
 from answering import Answer, answering
+from inbox import parse
+from inbox.errors import Deferred
+from inbox.handlers.aws_lambda import invoke
+from inbox.model import Step
 from inbox.testing import make_mail
 from steps import rules
 
@@ -100,19 +105,14 @@ def test_a_call_that_fails_is_made_once_an_attempt(run, status, code, state):
     assert outcomes[1].detail == f"lambda:Invoke Inbox: {code}: m"
 
 
-def test_a_function_that_does_not_answer_in_time_is_invoked_once_and_again_later(inbox_for, aws):
-    import socket
-
+def test_a_function_that_does_not_answer_in_time_is_invoked_once_and_again_later(aws):
+    mail = make_mail()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        text = rules({"lambda": {"function": "Inbox", "invocation": "RequestResponse", "timeout": "0.3s"}})
-        box = inbox_for(text, aws={**aws.settings, "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}"})
-        (outcome,) = box.process(make_mail()).outcomes
-        silent.settimeout(0.2)
-        calls = 0
-        try:
-            while True:
-                silent.accept()[0].close()
-                calls += 1
-        except TimeoutError:
-            pass
-    assert outcome.state == "deferred" and calls == 1
+        settings = {**aws.settings, "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        step = Step(1, "a", "lambda", timeout=0.3)
+        with pytest.raises(Deferred, match="lambda:Invoke Inbox: ReadTimeoutError"):
+            invoke(mail, parse(mail.raw), step, (), settings, function="Inbox", invocation="RequestResponse")
+        silent.settimeout(0.3)
+        silent.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            silent.accept()

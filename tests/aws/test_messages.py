@@ -121,7 +121,7 @@ def test_a_large_mail_without_a_place_for_it_fails_with_the_remedy_and_nothing_i
 
 def test_a_mail_that_is_small_but_long_as_json_is_stored_too(run, topic, queue, bucket):
     mail = make_mail(b"Subject: x\r\n\r\n" + b"\x01" * 100_000)
-    (outcome,) = run({"sns": {"topic": topic, "encoding": "utf8", "overflow": PLACE}}, mail=mail)
+    (outcome,) = run({"sns": {"topic": topic, "encoding": "UTF-8", "overflow": PLACE}}, mail=mail)
     assert "mail in s3://" in outcome.detail
     assert json.loads(json.loads(queue.bodies()[0])["Message"])["receipt"]["action"]["type"] == "S3"
 

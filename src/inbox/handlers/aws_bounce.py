@@ -43,12 +43,12 @@ def ses_bounce(
     reason: Reason = "Undefined",
     code: int | None = None,
     status: str | None = None,
-    message_: str | None = None,
+    text: str | None = None,
 ) -> str:
     """Send the mail back to its envelope sender, as SES's Bounce action does; never to a null sender, a list or a program (RFC 3834).
 
-    sender: who sends it back, an address of yours. reason: one of SES's templates, which give code, status and message. code: reply code of SMTP, 550.
-    status: enhanced status, 5.1.1. message: what the sender is told. A mail that came through SES within a day is sent back by SES (SendBounce); any other
+    sender: who sends it back, an address of yours. reason: one of SES's templates, which give code, status and text. code: reply code of SMTP, 550.
+    status: enhanced status, 5.1.1. text: what the sender is told. A mail that came through SES within a day is sent back by SES (SendBounce); any other
     gets a delivery status notification (RFC 3464) over the relay. The sender of a mail may be forged: `refuse` tells the server that sends it, and
     nobody else, and is better wherever mail comes in over SMTP.
     """
@@ -56,14 +56,26 @@ def ses_bounce(
     if not asked.ok or mail.envelope.sender is None:
         return f"not sent back: {'; '.join(asked.reasons) or 'null sender'}"
     recipients = step.recipients or mail.envelope.recipients
-    usual = _TEMPLATES[reason]
-    words = guard.clean(message_ or usual[2])
-    diagnostic = f"{code or usual[0]} {status or usual[1]} {words}"
+    words = guard.clean(text or _TEMPLATES[reason][2])
+    number, enhanced = _codes(reason, code, status)
+    diagnostic = f"{number} {enhanced} {words}"
     own = (mail.source_key or "").partition("ses:")[2]
     if own and datetime.now(UTC) - mail.received_at < _KNOWN_TO_SES:
-        return _by_ses(settings, own, sender, recipients, status or usual[1], diagnostic, words)
-    what = Undelivered(recipients, mail.received_at, status or usual[1], diagnostic, sender.rpartition("@")[2])
+        return _by_ses(settings, own, sender, recipients, enhanced, diagnostic, words)
+    what = Undelivered(recipients, mail.received_at, enhanced, diagnostic, sender.rpartition("@")[2])
     return outbox.send(None, [mail.envelope.sender], _report(mail, message, step, sender, what))
+
+
+def _codes(reason: str, code: int | None, status: str | None) -> tuple[int, str]:
+    """Reply code and enhanced status: as they are given, or as the template has them, or one made of the other's class."""
+    usual_code, usual_status, _ = _TEMPLATES[reason]
+    if code is None and status is None:
+        return usual_code, usual_status
+    if code is None:
+        return (usual_code if status and status[:1] == str(usual_code)[0] else int(f"{str(status)[:1]}50")), str(status)
+    if status is None:
+        return code, usual_status if code == usual_code else f"{str(code)[0]}.0.0"
+    return code, status
 
 
 def _by_ses(
@@ -103,11 +115,10 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: M
         guard.check_address(options["sender"])
     except ValueError as error:
         yield f"sender: {error}"
-    usual = _TEMPLATES[options["reason"]]
-    code, status = options.get("code") or usual[0], options.get("status") or usual[1]
-    if not re.fullmatch(r"[45]\d\d", str(code)):
+    code, status = options.get("code"), options.get("status")
+    if code is not None and not 400 <= code <= 599:
         yield f"code: {code} is no refusal; 400 to 599: 550"
-    elif not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", status):
+    elif status is not None and not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", status):
         yield f"status: {status!r} is none; write 5.1.1, in quotes"
-    elif str(code)[0] != status[0]:
+    elif code is not None and status is not None and str(code)[0] != status[0]:
         yield f"code {code} and status {status} contradict each other; both begin with 4 or both with 5"

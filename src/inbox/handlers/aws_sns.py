@@ -25,7 +25,7 @@ def sns(
     settings: Mapping[str, Any],
     *,
     topic: str,
-    encoding: Literal["base64", "utf8"] = "base64",
+    encoding: Literal["base64", "utf8", "Base64", "UTF-8"] = "base64",
     content: Literal["full", "none"] = "full",
     subject: str = SUBJECT,
     overflow: dict[str, str] | None = None,
@@ -33,7 +33,8 @@ def sns(
 ) -> str:
     """Publish the mail to a topic of SNS, as the notification that SES would send.
 
-    topic: its ARN. encoding: of the mail in it: base64, which is always right, or utf8, which loses octets that are no UTF-8. content: full, or none for
+    topic: its ARN. encoding: of the mail in it: base64, which is always right, or utf8, which loses octets that are no UTF-8; SES's
+    spellings are taken too. content: full, or none for
     the notification alone. subject: of the SNS message. overflow: `{bucket, key}`, also sse, kms_key and storage_class, as in s3: a mail over 150 KB, which
     SNS does not take, is stored there as SES stores it and the notification says where, as that of an S3 action; without it such a step fails and the mail
     is kept. group: message group of a FIFO topic; a repeat has the same deduplication id there, other topics may get a message twice.
@@ -55,10 +56,10 @@ def fifo(view: aws_mail.Shown, name: str, group: str | None) -> dict[str, str]:
 
 
 def _text(
-    view: aws_mail.Shown, topic: str, encoding: Any, content: str, overflow: Mapping[str, str] | None, settings: Mapping[str, Any]
+    view: aws_mail.Shown, topic: str, encoding: str, content: str, overflow: Mapping[str, str] | None, settings: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Where the mail was put instead, if anywhere, and the message."""
-    action = ses_json.sns_action(topic, encoding)
+    action = ses_json.sns_action(topic, "base64" if encoding.lower() == "base64" else "utf8")
     if content == "none":
         return "", fitting(view.notification(action))
     size = view.size()
