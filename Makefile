@@ -6,8 +6,11 @@ SHARED ?= $(or $(INBOX_SHARED),../shared)
 FAULTS ?= --size full
 SECONDS ?= 60
 TARGETS ?=
+LAMBDA_PYTHON ?= 3.13
+ARCH ?= arm64
+RULES ?= rules.yaml
 
-.PHONY: run test lint types docs faults fuzz cases bench clean
+.PHONY: run test lint types docs faults fuzz cases bench lambda-zip test-aws clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
@@ -40,6 +43,15 @@ cases: $(VENV)/dev
 
 bench: $(VENV)/dev
 	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/bench.sh "$(SHARED)"
+
+# The zip of the Lambda function (docs/aws-deploy.md). Also: PLUGINS=plugins CONSTRAINT=lambda.txt
+lambda-zip: $(VENV)/python
+	$(BIN)/python deploy/aws/build_zip.py --python $(LAMBDA_PYTHON) --arch $(ARCH) --rules $(RULES) \
+	  $(if $(PLUGINS),--plugins $(PLUGINS)) $(if $(CONSTRAINT),--constraint $(CONSTRAINT))
+
+# Builds the zip twice, which fetches packages: not part of `make test`.
+test-aws: $(VENV)/dev
+	INBOX_TEST_ZIP=1 $(BIN)/python -m pytest tests/deploy
 
 $(VENV)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inbox needs Python 3.11 or later: make PYTHON=python3.11 ...")'

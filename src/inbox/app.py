@@ -97,15 +97,18 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
-    def attempt(self, mail: Mail, step: Step, number: int, earlier: tuple[Step, ...] = ()) -> Ended:
+    def attempt(self, mail: Mail, step: Step, number: int, until: datetime | None = None, *, earlier: tuple[Step, ...] = ()) -> Ended:
         """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome.
 
-        `earlier`: the steps that were done before it (`perform.earlier`).
+        `until`: when the process that tries it has to end; the step is interrupted then. Such a process is handed the mail again by somebody
+        with a schedule of his own, who also knows when to give up, so that the age of the mail does not matter. `earlier`: the steps that were
+        done before it (`perform.earlier`).
         """
-        began = time.perf_counter()
-        ended = perform.attempt(
-            step, lambda: self._call(mail, step, earlier), number, mail.received_at, self.settings.work, self.time_for(step)
-        )
+        began, seconds, first = time.perf_counter(), self.time_for(step), mail.received_at
+        if until:
+            first = datetime.now(UTC)
+            seconds = max(0.1, min(seconds, (until - first).total_seconds()))
+        ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
@@ -131,12 +134,15 @@ class Inbox:
         """The plan that a mail would get; nothing is noted, kept or done."""
         return self._judge(self._facts_of(mail, self.peek))
 
-    def process(self, mail: Mail, journal: Journal | None = None) -> Receipt:
-        """All of it, here and now: judge, try every step once, write plan and outcomes into the journal."""
+    def process(self, mail: Mail, journal: Journal | None = None, until: datetime | None = None) -> Receipt:
+        """All of it, here and now: judge, try every step once, write plan and outcomes into the journal.
+
+        `until`: when there is no more time; steps that were not begun by then are left to the next try.
+        """
         plan = self.judge(mail)
         run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
-        while step := run.next():
-            run.add_all(self.attempt(mail, step, 1, perform.earlier(run.plan, run.states, step)))
+        while (until is None or datetime.now(UTC) < until) and (step := run.next()):
+            run.add_all(self.attempt(mail, step, 1, until, earlier=perform.earlier(run.plan, run.states, step)))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)

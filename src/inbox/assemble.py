@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.ports import Counter
     from inbox.store import SqliteStore
+    from inbox.store.inline import InlineStore
 
 
 IN_FORCE = "rules in force"
 """The name under which the store remembers the version of the rules that were last loaded without a mistake."""
 
 
-def open_inbox(settings: Settings, store: SqliteStore | None = None, counter: Counter | None = None, *, last_good: bool = False) -> Inbox:
+def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Counter | None = None, *, last_good: bool = False) -> Inbox:
     """The Inbox that the settings describe. Without a store it knows no other mail.
 
     `last_good`: when the rules file is broken now, the rules that were in force before it broke (a worker may have to start just then).
@@ -39,7 +40,7 @@ def open_inbox(settings: Settings, store: SqliteStore | None = None, counter: Co
     )
 
 
-def _rules(settings: Settings, plugins: Plugins, store: SqliteStore | None) -> Rules:
+def _rules(settings: Settings, plugins: Plugins, store: InlineStore | None) -> Rules:
     try:
         return load(settings.rules, plugins, settings)
     except RulesError:

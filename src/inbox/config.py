@@ -49,6 +49,12 @@ def _topic(text: str) -> str:
     return text
 
 
+def _queue(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
+        raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return text
+
+
 def _network(text: str) -> str:
     return str(read_network(text))
 
@@ -72,6 +78,7 @@ def _folder(path: Path) -> Path:
 Listener = Annotated[str, AfterValidator(_listener)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
+QueueUrl = Annotated[str, AfterValidator(_queue)]
 Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
@@ -217,6 +224,7 @@ class Settings(_Table):
     """Everything that can be set; `inbox doctor` prints what is in force."""
 
     dir: Folder = Path("inbox-data")
+    store: str | None = None  # where AWS Lambda keeps mail: a folder, or dynamodb://TABLE; the daemon keeps it in `dir`
     rules: Path = Path("rules.yaml")
     plugins_dir: Path | None = None
     hostname: str = "localhost"
@@ -224,6 +232,8 @@ class Settings(_Table):
     lmtp: tuple[Listener, ...] = ()
     smtps: tuple[Listener, ...] = ()
     http: Listener | None = None
+    sns: Listener | None = None  # where SNS posts what SES sends
+    sqs: tuple[QueueUrl, ...] = ()  # queues that are polled for what SES sends
     workers: int = Field(default=1, ge=0)
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
     xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed

@@ -25,6 +25,7 @@ from inbox.supervise import Supervisor
 
 if TYPE_CHECKING:
     from inbox.config import Settings
+    from inbox.sources.ses.serving import Ses
 
 _LOG = logging.getLogger("inbox.daemon")
 DRAIN_SECONDS = 30.0
@@ -47,6 +48,7 @@ class Daemon:
         self.judge = Judge(settings)
         self.supervisor = Supervisor(settings, self.store, settings.workers)
         self.doors: Doors | None = None
+        self.ses: Ses | None = None
         self._watched = self.box.rules.stamps()
         self._overdone = False
         self._problem = ""
@@ -60,9 +62,10 @@ class Daemon:
     async def run(self, stop: asyncio.Event, started: Callable[[Daemon], None] | None = None) -> None:
         """Serve until `stop` is set, then drain: no new sessions, what is in DATA may end, workers finish their step; at most 30 s."""
         self.doors = await open_doors(self.settings, self.gate, self.metrics, hold=self.hold)
+        self.ses = await self._open_ses()
         health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
         tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
-        _LOG.info("serving", extra={"listen": [str(address) for address in self.doors.addresses], "rules": self.box.rules.version[:12]})
+        _LOG.info("serving", extra={"listen": self.addresses, "rules": self.box.rules.version[:12]})
         gc.freeze()  # what is there now stays: no collection has to look at it again
         if started:
             started(self)
@@ -75,10 +78,24 @@ class Daemon:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where mail comes in."""
+        doors = [str(address) for address in self.doors.addresses] if self.doors else []
+        return doors + (self.ses.addresses if self.ses else [])
+
+    async def _open_ses(self) -> Ses | None:
+        if not (self.settings.sns or self.settings.sqs):
+            return None
+        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  only who asks for it has its memory
+
+        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics)
+
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         _LOG.info("draining")
         assert self.doors is not None
-        await asyncio.gather(self.doors.drain(DRAIN_SECONDS - 5), self.supervisor.stop(DRAIN_SECONDS - 5))
+        seconds = DRAIN_SECONDS - 5
+        await asyncio.gather(self.doors.drain(seconds), self.supervisor.stop(seconds), *([self.ses.drain(seconds)] if self.ses else []))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

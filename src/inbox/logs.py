@@ -17,7 +17,7 @@ from typing import Any
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _ADDRESS = re.compile(r'(?:"[^"\s]{1,64}"|[^\s<>"@,;:()\[\]\\\']{1,255})@(?:\[[0-9A-Za-z:.]{2,60}\]|[^\s<>"@,;:()\[\]\\\']{1,255})')
 _LONGEST = 16_384  # characters of one field
-_NOISY = ("mail.log", "mail.debug", "asyncio", "flanker")  # other people's loggers: warnings are enough
+_NOISY = ("mail.log", "mail.debug", "asyncio", "flanker", "boto3", "botocore", "urllib3")  # other people's loggers: warnings are enough
 
 
 def setup(level: str = "info", *, addresses: bool = False) -> None:

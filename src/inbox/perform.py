@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -177,8 +177,7 @@ def skipped(step: Step) -> Outcome:
 class Run:
     """One mail that is worked on here and now: which step comes next, what was tried, and how it ended, written into the journal.
 
-    `states`: how steps ended earlier, for a mail that somebody else began; None for one that was judged just now. `later`: steps that are
-    not to be tried in this run.
+    `states`: how steps ended earlier, for a mail that somebody else began; None for one that was judged just now.
     """
 
     def __init__(
@@ -187,12 +186,11 @@ class Run:
         plan: Plan,
         journal: Journal | None,
         states: Mapping[int, OutcomeState] | None = None,
-        later: Iterable[int] = (),
     ) -> None:
         self.mail, self.plan, self.journal = mail, plan, journal
         self.outcomes: list[Outcome] = []
         self.states: dict[int, OutcomeState] = dict(states or {})
-        self._not_now = set(later)
+        self._tried: set[int] = set()
         if states is None:
             for outcome in refusals(plan):
                 self.add(Ended(outcome))
@@ -202,7 +200,7 @@ class Run:
         run, skip = ready(self.plan, self.states)
         for step in skip:
             self.add(Ended(skipped(step)))
-        return next((step for step in run if step.n not in self._not_now), self.next() if skip else None)
+        return next((step for step in run if step.n not in self._tried), self.next() if skip else None)
 
     def add_all(self, ended: Ended) -> None:
         """One attempt, and the steps that it has ended."""
@@ -215,7 +213,7 @@ class Run:
         self.outcomes.append(ended.outcome)
         if ended.outcome.n:
             self.states[ended.outcome.n] = ended.outcome.state
-            self._not_now.add(ended.outcome.n)
+            self._tried.add(ended.outcome.n)
 
     def _written(self, journal: Journal, ended: Ended) -> Ended:
         """The outcome as it was written down: where its row was refused, the step has given up instead."""

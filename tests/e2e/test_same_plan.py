@@ -1,7 +1,8 @@
-"""One core, several hosts: the daemon, `inbox process`, `inbox explain` and Python make the same plan for the same mail."""
+"""One core, several hosts: the daemon, `inbox process`, `inbox explain`, AWS Lambda and Python make the same plan for the same mail."""
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -38,11 +39,37 @@ default: [store]
 MAILS = sorted((FIXTURES / "mail").glob("*.eml"))
 
 
-def plan(receipt: dict) -> dict:
-    return {**receipt["plan"], "decisions": [d for d in receipt["plan"]["decisions"] if d["matched"]]}
+TOPIC = "arn:aws:sns:us-east-1:123456789012:inbound"
 
 
-def test_the_daemon_the_commands_and_python_make_the_same_plan(daemon_of, program):
+def plan(receipt: dict) -> str:
+    """As JSON text, octet by octet."""
+    return json.dumps({**receipt["plan"], "decisions": [d for d in receipt["plan"]["decisions"] if d["matched"]]})
+
+
+def sns_event(content: bytes, message_id: str) -> dict:
+    """A topic's event with the mail in it, as the SNS action of SES makes it."""
+    mail = {"timestamp": "2025-11-05T10:00:00.000Z", "source": "alice@example.org", "messageId": message_id, "destination": []}
+    receipt = {"recipients": ["support@example.com"], "action": {"type": "SNS", "topicArn": TOPIC, "encoding": "BASE64"}}
+    notice = {"notificationType": "Received", "mail": mail, "receipt": receipt, "content": base64.b64encode(content).decode()}
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Type": "Notification", "TopicArn": TOPIC, "Message": json.dumps(notice)}}]}
+
+
+def plans_of_lambda(rules, tmp_path, monkeypatch) -> list[str]:
+    import inbox
+    from inbox.store import open_store
+
+    monkeypatch.setenv("INBOX_SES__TOPICS", TOPIC)
+    handler = inbox.lambda_handler_for(rules, store=str(tmp_path / "lambda"))
+    for number, path in enumerate(MAILS):
+        assert handler(sns_event(path.read_bytes(), f"m{number:03}")) == {}
+    store = open_store(tmp_path / "lambda", read_only=True)
+    receipts = sorted((store.receipt(id_) for id_ in store.ids()), key=lambda receipt: receipt.mail.source_key)
+    store.close()
+    return [plan(receipt.to_dict()) for receipt in receipts]
+
+
+def test_the_daemon_the_commands_lambda_and_python_make_the_same_plan(daemon_of, program, tmp_path, monkeypatch):
     from inbox import Envelope, Inbox, Mail
 
     daemon = daemon_of(RULES)
@@ -51,11 +78,12 @@ def test_the_daemon_the_commands_and_python_make_the_same_plan(daemon_of, progra
     processed = lines(program("process", FIXTURES / "mail", *envelope, "--dir", "other", "--json", status=None))
     explained = lines(program("explain", FIXTURES / "mail", *envelope, "--dir", "none", "--json"))
     box = Inbox(daemon.rules)
-    assert len(processed) == len(explained) == len(MAILS)
-    for path, id_, by_process, by_explain in zip(MAILS, ids, processed, explained, strict=True):
+    by_lambda = plans_of_lambda(daemon.rules, tmp_path, monkeypatch)
+    assert len(processed) == len(explained) == len(by_lambda) == len(MAILS)
+    for path, id_, by_process, by_explain, in_lambda in zip(MAILS, ids, processed, explained, by_lambda, strict=True):
         shown = plan(daemon.settled(id_))
         called = plan(box.explain(Mail.of(path.read_bytes(), Envelope("alice@example.org", ("support@example.com",)))).to_dict())
-        assert shown == plan(by_process) == plan(by_explain) == called, path.name
+        assert shown == plan(by_process) == plan(by_explain) == called == in_lambda, path.name
 
 
 def lines(text: str) -> list[dict]:

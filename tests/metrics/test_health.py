@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from inbox.errors import ConfigError
-from inbox.sources import health
+from inbox.sources import health, http
 
 
 class Health:
@@ -104,7 +104,7 @@ def test_what_is_no_request_is_400(server, octets):
 
 def test_a_request_without_end_is_cut(server, monkeypatch):
     assert server.send(b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 5000)[0] in (0, 400)
-    monkeypatch.setattr(health, "_PATIENCE", 0.2)
+    monkeypatch.setattr(http, "PATIENCE", 0.2)
     assert server.send(b"GET /metrics HTTP/1.1\r\n")[0] == 0
     assert server.get("/healthz")[0] == 200
 

@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 def test_import_writes_a_file_that_check_accepts_and_says_what_differs(folder, capsys):
     assert run(["import", "ses", "rules.json", "--output", "rules.yaml"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("rules.yaml: 2 rules")
+    assert said.startswith("rules.yaml: made of 2 rules")
     assert "rule 'bounce', action 1: BounceAction: SES accepts the mail and sends a bounce; the sender is refused in the dialogue" in said
     assert run(["check", "rules.yaml"]) == 0
     assert "never reached" not in capsys.readouterr().out

@@ -104,13 +104,14 @@ def test_new_recipients_are_judged_alone(box, store, effects):
     assert effects.told.total() == 2
 
 
-def test_a_deferred_step_waits_and_the_others_are_done(box, store, effects):
+def test_a_deferred_step_is_tried_again_each_time_and_the_others_are_done_once(box, store, effects):
     effects.fail = Deferred("not now")
     (receipt,) = work(box, store, a_mail())
     assert (receipt.state, [outcome.state for outcome in receipt.outcomes]) == ("waiting", ["deferred", "done"])
+    effects.fail = None
     (receipt,) = work(box, store, a_mail())
-    assert receipt.state == "waiting", "it is not due yet"
-    assert len(receipt.outcomes) == 2
+    assert (receipt.state, [(o.n, o.state, o.attempt) for o in receipt.outcomes][2:]) == ("settled", [(1, "done", 2)])
+    assert (effects.told.total(), len(rows(store))) == (1, 1)
 
 
 def test_another_holders_mail_is_left_alone(box, store, effects):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from inbox.errors import ConfigError
 
 if TYPE_CHECKING:
     from inbox.config import Settings
-    from inbox.receipt_rules import Loss, ReceiptRuleSet
+    from inbox.receipt_rules import Imported
 
 
 def writing(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,16 +54,13 @@ def ses(
     as_json: bool,
 ) -> int:
     """Translate receipt rules of Amazon SES: what describe-active-receipt-rule-set prints, or a CloudFormation template."""
-    from inbox.receipt_rules import filter_lines, merged, read, to_rules
+    from inbox.receipt_rules import import_ses, read_document
 
     if bool(files) == live:
         raise click.UsageError("name the files to read, or use --live to read the account, not both")
-    values = _parameters(parameters)
-    sets = [_live(settings, region)] if live else [read(file, parameters=values, rule_set=rule_set) for file in files]
-    found = merged(sets)
-    text, losses = to_rules(found, domains=_list(domains), bounce=bounce)
-    counts = {"name": found.name, "rules": len(found.rules), "filters": filter_lines(found)}
-    return _hand_over(text, losses, counts, output, settings, force=force, as_json=as_json)
+    documents = _live(settings, region) if live else [(read_document(file), str(file)) for file in files]
+    found = import_ses(documents, domains=_list(domains), bounce=bounce, parameters=_parameters(parameters), rule_set=rule_set)
+    return _hand_over(found, output, settings, force=force, as_json=as_json)
 
 
 def _list(text: str | None) -> list[str] | None:
@@ -77,10 +74,9 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 
-def _live(settings: Settings, region: str | None) -> ReceiptRuleSet:
-    """The active rule set and the IP filters of the account."""
+def _live(settings: Settings, region: str | None) -> list[tuple[Any, str]]:
+    """What the API says of the active rule set and the IP filters of the account."""
     from inbox.aws import calling, client
-    from inbox.receipt_rules import merged, read_data
 
     aws = settings.aws.model_dump()
     account = client("ses", {**aws, "region": region or aws["region"]})
@@ -88,29 +84,42 @@ def _live(settings: Settings, region: str | None) -> ReceiptRuleSet:
         active = account.describe_active_receipt_rule_set()
     with calling("ses:ListReceiptFilters"):
         filters = account.list_receipt_filters()
-    return merged([read_data(active, "the active rule set"), read_data({"Filters": [], **filters}, "the IP filters")])
+    return [(active, "the active rule set"), ({"Filters": [], **filters}, "the IP filters")]
 
 
-def _hand_over(
-    text: str, losses: Sequence[Loss], about: dict[str, Any], output: Path | None, settings: Settings, *, force: bool, as_json: bool
-) -> int:
+def _hand_over(found: Imported, output: Path | None, settings: Settings, *, force: bool, as_json: bool) -> int:
     """Write or print the rules, print what was lost, and say whether they load here: exit status 1 when they do not."""
-    problems = _problems(text, output, settings)
+    problems = _problems(found.text, output, settings)
     if output:
-        _write(output, text, force=force)
+        _write(output, found.text, force=force)
     if as_json:
-        loss = [one.to_dict() for one in losses]
-        print_json({**about, "losses": loss, "problems": problems, "output": str(output) if output else None, "text": text})
+        print_json(_as_json(found, problems, output))
         return NO if problems else OK
     if not output:
-        click.echo(text, nl=False)
-    told = [f"{len(losses)} differences", *(f"  {visible(loss)}" for loss in losses)] if losses else ["no differences"]
-    if output:
-        told = [f"{output}: {', '.join(f'{value} {name}' for name, value in about.items() if isinstance(value, int))}", *told]
-    told += [f"it does not load here: {problem}" for problem in problems]
-    for line in told:
-        click.echo(line, err=not output)
+        click.echo(found.text, nl=False)
+    for line in _report(found, problems, output):
+        click.echo(visible(line), err=not output)
     return NO if problems else OK
+
+
+def _as_json(found: Imported, problems: Sequence[str], output: Path | None) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "rules": found.rules,
+        "filters": list(found.filters),
+        "losses": [loss.to_dict() for loss in found.losses],
+        "problems": list(problems),
+        "output": str(output) if output else None,
+        "text": found.text,
+    }
+
+
+def _report(found: Imported, problems: Sequence[str], output: Path | None) -> Iterator[str]:
+    if output:
+        yield f"{output}: made of {found.rules} rules"
+    yield f"{len(found.losses)} differences" if found.losses else "no differences"
+    yield from (f"  {loss}" for loss in found.losses)
+    yield from (f"it does not load here: {problem}" for problem in problems)
 
 
 def _problems(text: str, output: Path | None, settings: Settings) -> list[str]:

@@ -24,6 +24,8 @@ DEFAULT_LISTENER = "127.0.0.1:8025"
 @click.option("--lmtp", multiple=True, metavar="HOST:PORT", help="Listen for LMTP; repeatable.")
 @click.option("--smtps", multiple=True, metavar="HOST:PORT", help="Listen for SMTP with implicit TLS; repeatable.")
 @click.option("--http", metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz.")
+@click.option("--sns", metavar="HOST:PORT", help="Take what SES publishes on SNS topics by HTTP.")
+@click.option("--sqs", multiple=True, metavar="URL", help="Take what SES sends from this SQS queue; repeatable.")
 @click.option("--workers", type=click.IntRange(0), help="Worker processes (default 1; 0 only receives).")
 @click.option("--certificate", type=click.Path(path_type=Path), help="TLS certificate chain (PEM): offers STARTTLS.")
 @click.option("--key", type=click.Path(path_type=Path), help="TLS private key (PEM).")
@@ -40,13 +42,13 @@ def serve(settings: Settings, *, as_json: bool, **flags: Any) -> int:  # noqa: A
 
 def _overlay(settings: Settings, flags: dict[str, Any]) -> Settings:
     """The settings with the flags on top, checked as a whole."""
-    given = {name: flags[name] for name in ("smtp", "lmtp", "smtps", "http", "workers") if flags[name] not in (None, ())}
+    given = {name: flags[name] for name in ("smtp", "lmtp", "smtps", "http", "sns", "sqs", "workers") if flags[name] not in (None, ())}
     tls = {name: flags[name] for name in ("certificate", "key") if flags[name]}
     return config.with_flags(settings, {**given, **({"tls": tls} if tls else {})})
 
 
 def _listening(settings: Settings) -> Settings:
-    if settings.smtp or settings.lmtp or settings.smtps:
+    if settings.smtp or settings.lmtp or settings.smtps or settings.sns or settings.sqs:
         return settings
     return settings.model_copy(update={"smtp": (DEFAULT_LISTENER,)})
 
@@ -55,8 +57,7 @@ def _announce(daemon: Daemon) -> None:
     """Tell a person at a terminal where it listens and what it would take."""
     if not sys.stderr.isatty():
         return
-    doors = daemon.doors.addresses if daemon.doors else ()
-    click.echo(f"inbox listens on {', '.join(str(door) for door in doors)}; mail for {_domains(daemon)}; Ctrl-C stops it", err=True)
+    click.echo(f"inbox listens on {', '.join(daemon.addresses)}; mail for {_domains(daemon)}; Ctrl-C stops it", err=True)
 
 
 def _domains(daemon: Daemon) -> str:

@@ -3,12 +3,15 @@
 read / read_data -> ReceiptRuleSet -> to_rules (text, losses); evaluate: what SES would do
 """
 
+from inbox.receipt_rules.documents import read_document
 from inbox.receipt_rules.evaluate import Run, accepts, evaluate
+from inbox.receipt_rules.importing import Imported, import_ses
 from inbox.receipt_rules.model import Loss, ReceiptFilter, ReceiptRule, ReceiptRuleSet
 from inbox.receipt_rules.reading import merged, read, read_data
 from inbox.receipt_rules.translating import filter_lines, to_rules
 
 __all__ = [
+    "Imported",
     "Loss",
     "ReceiptFilter",
     "ReceiptRule",
@@ -17,8 +20,10 @@ __all__ = [
     "accepts",
     "evaluate",
     "filter_lines",
+    "import_ses",
     "merged",
     "read",
     "read_data",
+    "read_document",
     "to_rules",
 ]

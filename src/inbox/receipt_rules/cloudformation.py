@@ -47,6 +47,19 @@ def resources(template: Mapping[str, Any], parameters: Mapping[str, str], check:
     return found
 
 
+def mail_manager(template: Any, parameters: Mapping[str, str], check: Check) -> list[tuple[Any, str]]:
+    """Rule sets and traffic policies of Mail Manager in a template, as the API has them, with names for errors."""
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        return []
+    scope = _References(template, parameters, check)
+    kinds = ("AWS::SES::MailManagerRuleSet", "AWS::SES::MailManagerTrafficPolicy")
+    return [
+        (scope.value(_properties(item)), f"{check.file}: Resources.{key}")
+        for key, item in template["Resources"].items()
+        if isinstance(item, dict) and item.get("Type") in kinds
+    ]
+
+
 def _tell(found: Found, typed: Mapping[str, Any], check: Check) -> None:
     for key, item in typed.items():
         if item.get("Type") in (_RULE, _FILTER) and "Condition" in item:

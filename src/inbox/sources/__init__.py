@@ -1,1 +1,1 @@
-"""Ways that mail comes in: SMTP and LMTP, files; and the health of the process over HTTP."""
+"""Ways that mail comes in: SMTP and LMTP, Amazon SES, files; and the health of the process over HTTP."""

@@ -65,6 +65,9 @@ class InlineStore(Journal, Protocol):
     def remember_rules(self, version: str, source: str) -> None:
         """Keep the text of a version of the rules."""
 
+    def rules_text(self, version: str) -> str:
+        """The text of a version of the rules; NotFound."""
+
     def close(self) -> None:
         """Let go of connections."""
 
@@ -90,7 +93,9 @@ def work_inline(box: Inbox, store: InlineStore, mail: Mail, holder: str, until: 
 
 
 def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> Receipt:
-    """Judge unless that was done, try every step that is due, finish."""
+    """Judge unless that was done, try every step that is not done, finish. A deferred step is tried whether it is due or not: whoever hands
+    the mail over again (a queue) has its own schedule.
+    """
     mail, work = claim.mail, box.settings.work
     words = None
     try:
@@ -103,9 +108,9 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> R
         _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
         store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", work.strikes)
         return store.receipt(mail.id)
-    run = Run(mail, plan, store, claim.states if claim.plan else None, claim.later)
+    run = Run(mail, plan, store, claim.states if claim.plan else None)
     while datetime.now(UTC) < until and (step := run.next()):
-        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, earlier(plan, run.states, step)))
+        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until, earlier=earlier(plan, run.states, step)))
     state = store.finish(mail, plan, words)
     receipt = store.receipt(mail.id) if claim.plan else replace(run.receipt(), state=state)
     if state == "settled":

@@ -41,6 +41,8 @@ def read(
     `topics`: ARNs that are listened to (default: `[ses] topics`); `certificate`: gives the PEM for a SigningCertURL.
     Raises a SesError when nothing in it can be taken; but messages of SQS fail one by one, in their items.
     """
+    if not isinstance(payload, (Mapping, bytes, str)):
+        raise Unreadable("unknown", f"an event is a JSON object; this is of type {type(payload).__name__}")
     if not isinstance(payload, Mapping):
         return read_http(payload, topics=topics, certificate=certificate, settings=settings)
     reader = _reader(topics, settings)
