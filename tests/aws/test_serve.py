@@ -7,15 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from conftest import FIXTURES
-from waiting import free_port, until
+from waiting import until
 
 ID = "o3vrnil0e2ic28trm7dfk3kc2v0cnbeccl4nbp0g"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:inbound"
