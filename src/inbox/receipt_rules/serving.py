@@ -14,6 +14,7 @@ from inbox.receipt_rules.documents import read_document
 from inbox.receipt_rules.local_names import ACCOUNT, local_names, pseudo_parameters
 from inbox.receipt_rules.model import Loss, ReceiptRuleSet
 from inbox.receipt_rules.reading import merged, read_data
+from inbox.receipt_rules.steps import WAITS
 from inbox.receipt_rules.translating import filter_lines, to_rules
 from inbox.rules import Rules, Translated, load_text
 
@@ -35,7 +36,11 @@ def load(settings: Settings, plugins: Plugins) -> Rules:
     filters = (*settings.filters, *filter_lines(rule_set))
     domains = identities(settings, rule_set)
     text, losses = to_rules(replace(rule_set, filters=()), domains=domains, bounce="dsn")
-    notes = (*_about_identities(settings, domains), *map(str, losses), *_about_filters(files[0], filters))
+    notes = (
+        *_about_identities(settings, domains),
+        *(str(loss) for loss in losses if (loss.what, loss.instead) != WAITS),
+        *_about_filters(files[0], filters),
+    )
     try:
         rules = load_text(text, files[0], plugins, settings)
     except RulesError as error:
