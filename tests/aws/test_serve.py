@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from conftest import FIXTURES
-from waiting import until
+from waiting import free_port, until
 
 ID = "o3vrnil0e2ic28trm7dfk3kc2v0cnbeccl4nbp0g"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:inbound"
