@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -48,7 +49,7 @@ class Inbox:
     """Rules, plugins and settings together: what becomes of a mail, and doing it.
 
     `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
-    noting nothing. `outbox`: the way out for handlers that send. Raises RulesError, PluginError, ConfigError.
+    noting nothing. `outbox`: the way out for handlers that send. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Inbox:
         peek: Memory | None = None,
         outbox: Outbox | None = None,
         counter: Counter | None = None,
+        read: Callable[[], Rules] | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.plugins = plugins or Plugins(plugins_dir)
         self.rules = rules if isinstance(rules, Rules) else load(Path(rules), self.plugins, self.settings)
+        self._read = read or (lambda: load(self.rules.path, self.plugins, self.settings))
         self.memory = memory or NoMemory()
         self.peek = peek or NoMemory()
         self.outbox = outbox
@@ -149,7 +152,7 @@ class Inbox:
 
     def reload(self) -> None:
         """Read the rules file again; on a RulesError the old rules stay in force."""
-        self.rules = load(self.rules.path, self.plugins, self.settings)
+        self.rules = self._read()
         self._open.clear()
         self._open_octets = 0
 

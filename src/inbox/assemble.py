@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inbox.app import Inbox
-from inbox.errors import RulesError
+from inbox.errors import Problem, RulesError
 from inbox.plugins import Plugins
-from inbox.rules import Rules, load, load_text
+from inbox.rules import Rules, Translated, check, load, load_text
 from inbox.send.smtp import Relay
 
 if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.ports import Counter
-    from inbox.store import SqliteStore
     from inbox.store.inline import InlineStore
 
 
@@ -37,21 +36,44 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         peek=store.memory(read_only=True) if store else None,
         outbox=Relay(settings.relay, settings.hostname),
         counter=counter,
+        read=lambda: load_rules(settings, plugins),
     )
+
+
+def load_rules(settings: Settings, plugins: Plugins) -> Rules:
+    """The rules that the settings name: a rules.yaml, or receipt rules of SES. Raises RulesError."""
+    if settings.ses.rules:
+        from inbox.receipt_rules.serving import load as receipt_rules  # noqa: PLC0415  few need it
+
+        return receipt_rules(settings, plugins)
+    return load(settings.rules, plugins, settings)
+
+
+def check_rules(settings: Settings, plugins: Plugins) -> tuple[Rules | None, tuple[Problem, ...]]:
+    """The same, or None, and all mistakes and warnings; of receipt rules also what they do otherwise here."""
+    if not settings.ses.rules:
+        return check(settings.rules, plugins, settings)
+    try:
+        rules = load_rules(settings, plugins)
+    except RulesError as error:
+        return None, error.problems
+    notes = rules.translated.notes if rules.translated else ()
+    return rules, tuple(Problem(str(rules.path), 0, 0, note, "note") for note in notes)
 
 
 def _rules(settings: Settings, plugins: Plugins, store: InlineStore | None) -> Rules:
     try:
-        return load(settings.rules, plugins, settings)
+        return load_rules(settings, plugins)
     except RulesError:
         version = store and store.memory(read_only=True).load(IN_FORCE)
         if not store or not version:
             raise
-        kept = version.decode()
-        return replace(load_text(store.rules_text(kept), settings.rules, plugins, settings), version=kept)
+        kept, files = version.decode(), settings.ses.rules or (settings.rules,)
+        found = load_text(store.rules_text(kept), files[0], plugins, settings)
+        return replace(found, version=kept, files=files, translated=Translated() if settings.ses.rules else None)
 
 
-def remember(store: SqliteStore, rules: Rules) -> None:
+def remember(store: InlineStore, rules: Rules) -> None:
     """Keep the text of the rules that are in force now, for receipts and for workers that start later."""
     store.remember_rules(rules.version, rules.source)
     store.save_model(IN_FORCE, rules.version.encode())

@@ -49,6 +49,12 @@ def _topic(text: str) -> str:
     return text
 
 
+def _domain(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
+        raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
+    return text.lower()
+
+
 def _queue(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
         raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
@@ -76,6 +82,7 @@ def _folder(path: Path) -> Path:
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
+DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
 QueueUrl = Annotated[str, AfterValidator(_queue)]
@@ -197,6 +204,15 @@ class Ses(_Table):
     size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
     signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
     max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
+    rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
+    parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
+    verified: tuple[
+        DomainText, ...
+    ] = ()  # identities: domains that mail is taken for, with their subdomains; none: those of the recipients
+
+
+LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}
+"""What is otherwise where receipt rules of SES are served, unless it is set: its limit of size, and how long it tries an action."""
 
 
 class Work(_Table):
@@ -268,10 +284,16 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, envir
             return origins.variable(_whole(in_environment, names))
         return f"{path}:{line}" if (line := origins.line_of(text, names)) else str(path) if in_file else ""
 
-    settings = validate(_merge(_merge(in_file, in_environment), given), place)
+    settings = validate(_filled(_merge(_merge(in_file, in_environment), given)), place)
     if settings.plugins_dir is None and Path("plugins").is_dir():
         settings = settings.model_copy(update={"plugins_dir": Path("plugins")})
     return settings
+
+
+def _filled(data: dict[str, Any]) -> dict[str, Any]:
+    """What is set, over defaults that depend on it."""
+    ses = data.get("ses")
+    return _merge(LIKE_SES, data) if isinstance(ses, Mapping) and ses.get("rules") else data
 
 
 def with_flags(settings: Settings, flags: Mapping[str, Any]) -> Settings:

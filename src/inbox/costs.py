@@ -73,7 +73,7 @@ class Load:
     days: int = 30
     ms: int = 250
     memory: int = 512
-    writes: int = 16
+    writes: int = 24
     reads: int = 4
     row: int = 4
     log: int = 2

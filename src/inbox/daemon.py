@@ -50,6 +50,7 @@ class Daemon:
         self.doors: Doors | None = None
         self.ses: Ses | None = None
         self._watched = self.box.rules.stamps()
+        self._told: tuple[str, ...] = ()
         self._overdone = False
         self._problem = ""
 
@@ -61,7 +62,8 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event, started: Callable[[Daemon], None] | None = None) -> None:
         """Serve until `stop` is set, then drain: no new sessions, what is in DATA may end, workers finish their step; at most 30 s."""
-        self.doors = await open_doors(self.settings, self.gate, self.metrics, hold=self.hold)
+        self._tell()
+        self.doors = await open_doors(self._door_settings(), self.gate, self.metrics, hold=self.hold)
         self.ses = await self._open_ses()
         health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
         tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
@@ -157,7 +159,24 @@ class Daemon:
             self._watched = self.box.rules.stamps()
         self.judge.reload()
         self.supervisor.reload()
+        if self.doors:
+            self.doors.filter_by(self._door_settings().filters)
+        self._tell()
         _LOG.info("rules loaded", extra={"rules": self.box.rules.version[:12]})
+
+    def _door_settings(self) -> Settings:
+        """The settings, with the IP filters that rules of another system bring."""
+        translated = self.box.rules.translated
+        return self.settings.model_copy(update={"filters": translated.filters}) if translated else self.settings
+
+    def _tell(self) -> None:
+        """What rules of another system do otherwise here: told once, and again where it changes."""
+        translated = self.box.rules.translated
+        notes = translated.notes if translated else ()
+        for note in notes:
+            if note not in self._told:
+                _LOG.warning("the rule set is served with a difference", extra={"difference": note})
+        self._told = notes
 
     def hangup(self) -> None:
         """SIGHUP: the rules and the certificate are read anew."""

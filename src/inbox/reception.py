@@ -67,7 +67,7 @@ class Reception:
     async def take(self, mail: Mail) -> Sequence[Reply]:
         """Keep a mail and answer for each recipient, in order. A 250 means: durable, under the id that the text ends with."""
         recipients = mail.envelope.recipients
-        plan = await self._judge.plan(mail) if self._rules().refuses_on_content else None
+        plan = await self._judge.plan(mail) if self._rules().judged_before_reply else None
         refused = plan.refused if plan else {}
         for decision in plan.decisions if plan else ():
             if decision.matched:

@@ -26,8 +26,14 @@ RUNTIME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", 
 """What Lambda itself does in the name of the function: poll the queue, write the log."""
 ANY_RESOURCE: set[str] = set()
 """Statements that AWS wants `Resource: "*"` for: none of ours."""
-IAM_NAMES = {"sesv2:": "ses:", "lambda:Invoke": "lambda:InvokeFunction", "s3:HeadObject": "s3:GetObject"}
-"""Where the action is not called as the operation is."""
+IAM_NAMES = {
+    "lambda:Invoke": {"lambda:InvokeFunction"},
+    "s3:HeadObject": {"s3:GetObject"},
+    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},  # each of its actions needs the right for itself
+}
+"""Where the right is not called as the operation is."""
+OF_PEOPLE = ("handlers/", "cli/", "worker/", "store/dynamodb/creation.py", "sources/ses/queue.py", "sources/ses/serving.py")
+"""Files that the function never calls, or that call what the rules say: such handlers have statements of their own."""
 
 
 class Cloud(yaml.SafeLoader):
@@ -172,32 +178,32 @@ def operations(service: str) -> dict[str, str]:
 
 
 def called() -> dict[str, set[str]]:
-    """IAM actions by the file that calls them: methods of boto3 clients, in files that make such clients by `client("SERVICE")`."""
+    """IAM actions by file: methods of boto3 clients, in rooms whose files make such clients by `client("SERVICE")`."""
+    trees = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py")}
+    services = defaultdict(set)
+    for place, tree in trees.items():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if re.search(r"(^|\.)client$", ast.unparse(call.func)) and call.args and isinstance(call.args[0], ast.Constant):
+                services[place if place.startswith("handlers/") else place.rpartition("/")[0]].add(call.args[0].value)
     found = defaultdict(set)
-    for path in SOURCE.rglob("*.py"):
-        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-        services = {
-            call.args[0].value
-            for call in calls
-            if re.search(r"(^|\.)_?client$", ast.unparse(call.func)) and call.args and isinstance(call.args[0], ast.Constant)
-        }
-        methods = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
-        for service in services:
-            names = operations(service)
-            found[path.relative_to(SOURCE).as_posix()] |= {in_iam(f"{service}:{names[method]}") for method in methods & set(names)}
+    for place, tree in trees.items():
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Attribute)):
+            if not re.search(r"client\b|service$|_s3\(\)$|_queue$|sqs$", ast.unparse(node.value)):
+                continue
+            for service in services.get(place, services.get(place.rpartition("/")[0], set())):
+                if name := operations(service).get(node.attr):
+                    found[place] |= in_iam(f"{service}:{name}")
     return dict(found)
 
 
-def in_iam(action: str) -> str:
-    for name, known in IAM_NAMES.items():
-        if action == name or name.endswith(":"):
-            action = action.replace(name, known, 1)
-    return action
+def in_iam(operation: str) -> set[str]:
+    """The actions that allow an operation."""
+    return IAM_NAMES.get(operation, {operation.replace("sesv2:", "ses:")})
 
 
 def in_function() -> set[str]:
-    """What the reader of SES and the store call; handlers call what the rules say, and have statements of their own (docs/aws-deploy.md)."""
-    return {action for file, actions in called().items() if not file.startswith(("handlers/", "cli/", "worker/")) for action in actions}
+    """What the reader of SES and the store call."""
+    return {action for file, actions in called().items() if not file.startswith(OF_PEOPLE) for action in actions}
 
 
 WITHOUT_STORE = not (SOURCE / "store" / "dynamodb").exists()
@@ -225,6 +231,7 @@ def test_the_page_names_what_each_handler_must_be_allowed():
 def test_the_variables_of_the_function_are_settings(template):
     variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
     filled = {name: fill(value) for name, value in variables.items()}
+    assert all(name.startswith("INBOX_") or name == "PYDANTIC_DISABLE_PLUGINS" for name in filled)
     settings = config.load(environment=filled)
     assert settings.ses.buckets == ("bucket/mail",)
     assert settings.ses.topics == ("arn:aws:sns:us-east-1:111122223333:topic",)
@@ -233,7 +240,7 @@ def test_the_variables_of_the_function_are_settings(template):
 
 def fill(value: Any) -> str:
     """A value of the template with names for what AWS would fill in."""
-    names = {"Topic": "arn:aws:sns:us-east-1:111122223333:topic", "Bucket": "bucket", "Table": "mails"}
+    names = {"KeepDays": "90", "Topic": "arn:aws:sns:us-east-1:111122223333:topic", "Bucket": "bucket", "Table": "mails"}
     if isinstance(value, dict):
         [(kind, text)] = value.items()
         return names[text] if kind == "Ref" else re.sub(r"\$\{(\w+)\}", lambda found: names[found[1]], text)
@@ -260,3 +267,13 @@ def test_every_alarm_tells_the_topic_and_is_explained_on_the_page(template):
 def test_outputs_name_what_a_person_needs_next(template):
     assert set(template["Outputs"]) >= {"MxRecord", "QueueUrl", "DeadLetterQueueUrl", "TableName", "RuleSetName", "FunctionName"}
     assert template["Outputs"]["MxRecord"]["Value"] == {"Sub": "10 inbound-smtp.${AWS::Region}.amazonaws.com"}
+
+
+@pytest.mark.skipif(WITHOUT_STORE, reason="no store in DynamoDB yet")
+def test_the_table_is_the_one_that_the_store_makes(template):
+    from inbox.store.dynamodb import definition
+
+    table = template["Resources"]["Table"]["Properties"]
+    wanted = definition("mails")
+    assert {name: table[name] for name in wanted if name != "TableName"} == {name: wanted[name] for name in wanted if name != "TableName"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}

@@ -56,9 +56,10 @@ class Daemon:
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    flag: str = "--rules"
 
     def start(self) -> Daemon:
-        arguments = ["serve", "--smtp", f"127.0.0.1:{self.port}", "--rules", str(self.rules), *self.arguments]
+        arguments = ["serve", "--smtp", f"127.0.0.1:{self.port}", self.flag, str(self.rules), *self.arguments]
         log = (self.program.folder / "log.jsonl").open("ab")
         self.process = subprocess.Popen(
             self.program.command(*arguments), cwd=self.program.folder, env=self.program.env(), stderr=log, start_new_session=True

@@ -116,3 +116,24 @@ def test_import_reads_a_live_account(folder, account, capsys):
     assert run(["import", "ses", "--live", "--region", "us-east-1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["name"], found["rules"], found["filters"]) == ("live", 1, ["block 192.0.2.0/24"])
+
+
+EXPORTED = "version: 1\ndomains: [example.com]\nrules:\n- {name: old, recipients: [old@example.com], refuse: Moved, stop: mail}\ndefault: [store]\n"
+
+
+def test_export_gives_the_rule_set_and_what_it_cannot_say(folder, capsys):
+    (folder / "rules.yaml").write_text(EXPORTED)
+    assert run(["export", "ses"]) == 0
+    said = capsys.readouterr()
+    bounce = json.loads(said.out)["Rules"][0]["Actions"][0]["BounceAction"]
+    assert bounce == {"SmtpReplyCode": "550", "Message": "Moved", "Sender": "mailer-daemon@example.com", "StatusCode": "5.7.1"}
+    assert "default: store; SES refuses recipients that no rule is for" in said.err
+
+
+def test_a_template_is_exported_into_a_file_with_the_filters_of_the_settings(folder, capsys):
+    (folder / "mine.yaml").write_text(EXPORTED)
+    (folder / "inbox.toml").write_text('filters = ["block 192.0.2.0/24"]\n')
+    assert run(["export", "cloudformation", "mine.yaml", "--output", "template.json", "--name", "main", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rules"] == 1
+    assert set(json.loads((folder / "template.json").read_text())["Resources"]) == {"RuleSet", "Rule1", "Filter1"}
+    assert run(["export", "cloudformation", "mine.yaml", "--output", "template.json"]) == 2

@@ -22,19 +22,25 @@ if TYPE_CHECKING:
     from inbox.store import SqliteStore
 
 _FLAGS = ("dir", "rules", "plugins_dir")
+_SES_HELP = "Receipt rules of Amazon SES in place of a rules file: a rule set or a template; repeatable, for IP filters."
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --config, --dir, --rules, --plugins-dir and --json; it is called with `settings` and `as_json`."""
+    """Give a command --config, --dir, --rules, --ses, --plugins-dir and --json; it is called with `settings` and `as_json`."""
 
     @click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="Settings file (default inbox.toml).")
     @click.option("--dir", type=click.Path(path_type=Path, file_okay=False), help="Where everything is kept (default ./inbox-data).")
     @click.option("--rules", type=click.Path(path_type=Path, dir_okay=False), help="Rules file (default rules.yaml).")
+    @click.option("--ses", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help=_SES_HELP)
     @click.option("--plugins-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of plugins (default plugins/ if there).")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
-    def wrapped(config_file: Path | None, *, as_json: bool, **options: Any) -> Any:
+    def wrapped(config_file: Path | None, ses: tuple[Path, ...], *, as_json: bool, **options: Any) -> Any:
         flags = {name: options.pop(name) for name in _FLAGS}
+        if ses and flags["rules"]:
+            raise click.UsageError("--rules and --ses both say which rules hold; use one of them")
+        if ses or flags["rules"]:
+            flags["ses"] = {"rules": ses}
         settings = config.load(config_file, flags)
         return command(settings=settings, as_json=as_json, **options)
 

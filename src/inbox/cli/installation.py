@@ -112,9 +112,9 @@ def _plugins(settings: Settings) -> Plugins | Finding:
 
 
 def _rules(settings: Settings, loaded: Plugins) -> Iterator[Finding]:
-    from inbox.rules import check
+    from inbox.assemble import check_rules
 
-    rules, problems = check(settings.rules, loaded, settings)
+    rules, problems = check_rules(settings, loaded)
     for problem in problems:
         yield Finding("rules", {"error": "wrong", "note": "ok"}.get(problem.severity, "warning"), str(problem))
     if rules:

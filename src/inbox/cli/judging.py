@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _with_rules(settings: Settings, file: Path | None) -> Settings:
-    return settings.model_copy(update={"rules": file}) if file else settings
+    return settings.model_copy(update={"rules": file, "ses": settings.ses.model_copy(update={"rules": ()})}) if file else settings
 
 
 @click.command()
@@ -23,18 +23,17 @@ def _with_rules(settings: Settings, file: Path | None) -> Settings:
 @common
 def check(file: Path | None, settings: Settings, *, as_json: bool) -> int:
     """Find every mistake in a rules file, and what is likely not meant (warnings). Mistakes: exit status 2."""
+    from inbox.assemble import check_rules
     from inbox.plugins import Plugins
-    from inbox.rules import check as check_rules
 
-    path = _with_rules(settings, file).rules
-    rules, problems = check_rules(path, Plugins(settings.plugins_dir), settings)
+    rules, problems = check_rules(_with_rules(settings, file), Plugins(settings.plugins_dir))
     if as_json:
         print_json([_problem(problem) for problem in problems])
     else:
         for problem in problems:
             click.echo(str(problem))
         if rules:
-            click.echo(f"{path}: {len(rules.rules)} rules, version {rules.version[:12]}")
+            click.echo(f"{rules.path}: {len(rules.rules)} rules, version {rules.version[:12]}")
     return OK if rules else USAGE
 
 

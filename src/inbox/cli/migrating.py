@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from inbox.errors import ConfigError
 
 if TYPE_CHECKING:
     from inbox.config import Settings
-    from inbox.receipt_rules import Imported
+    from inbox.receipt_rules import Imported, ReceiptRuleSet
 
 
 def writing(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -139,3 +140,75 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     if path.exists() and not force:
         raise ConfigError(f"{path} exists already; --force replaces it, another name keeps both")
     path.write_text(text, encoding="utf-8")
+
+
+@click.group(name="export")
+def export_() -> None:
+    """Translate rules.yaml to rules of another system. What that system cannot say is listed."""
+
+
+def exporting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command what every export to SES takes."""
+    for option in (
+        click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False)),
+        click.option("--name", default="inbox", show_default=True, help="Name of the rule set."),
+        click.option("--sender", metavar="ADDR", help="Sender of bounces (default: mailer-daemon at the first domain)."),
+        click.option("--scan", is_flag=True, help="Let SES scan mail for spam and viruses."),
+        writing,
+        common,
+    ):
+        command = option(command)
+    return command
+
+
+@export_.command(name="ses")
+@exporting
+def to_ses(**options: Any) -> int:
+    """Translate rules.yaml to a receipt rule set of Amazon SES, as describe-receipt-rule-set prints one."""
+    from inbox.receipt_rules import rule_set_json
+
+    return _export(rule_set_json, **options)
+
+
+@export_.command()
+@exporting
+def cloudformation(**options: Any) -> int:
+    """Translate rules.yaml to a CloudFormation template with a receipt rule set of Amazon SES and its filters."""
+    from inbox.receipt_rules import template
+
+    return _export(template, **options)
+
+
+def _export(
+    form: Callable[[ReceiptRuleSet], dict[str, Any]],
+    file: Path | None,
+    name: str,
+    sender: str | None,
+    output: Path | None,
+    settings: Settings,
+    *,
+    scan: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    from inbox.plugins import Plugins
+    from inbox.receipt_rules import Wishes, from_rules
+    from inbox.rules import load
+
+    rules = load(file or settings.rules, Plugins(settings.plugins_dir), settings)
+    first = next((entry.removeprefix(".") for entry in rules.domains.entries), "example.com")
+    made, losses = from_rules(rules, Wishes(name, sender or f"mailer-daemon@{first}", scan), settings.filters)
+    found = form(made)
+    if output:
+        _write(output, json.dumps(found, ensure_ascii=False, indent=2) + "\n", force=force)
+    if as_json:
+        print_json(
+            {"rules": len(made.rules), "losses": [loss.to_dict() for loss in losses], "output": str(output or "") or None, "made": found}
+        )
+        return OK
+    if not output:
+        print_json(found)
+    told = [f"{output}: {len(made.rules)} rules"] if output else []
+    for line in [*told, f"{len(losses)} differences" if losses else "no differences", *(f"  {loss}" for loss in losses)]:
+        click.echo(visible(line), err=not output)
+    return OK

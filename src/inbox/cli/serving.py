@@ -29,6 +29,8 @@ DEFAULT_LISTENER = "127.0.0.1:8025"
 @click.option("--workers", type=click.IntRange(0), help="Worker processes (default 1; 0 only receives).")
 @click.option("--certificate", type=click.Path(path_type=Path), help="TLS certificate chain (PEM): offers STARTTLS.")
 @click.option("--key", type=click.Path(path_type=Path), help="TLS private key (PEM).")
+@click.option("--endpoint-url", metavar="URL", help="Where AWS is for handlers: http://127.0.0.1:5000, a stand-in on this machine.")
+@click.option("--verified", metavar="A,B", help="With --ses: verified domains (default: those of the recipients).")
 @common
 def serve(settings: Settings, *, as_json: bool, **flags: Any) -> int:  # noqa: ARG001  logs are JSON anyway
     """Receive mail, keep it, and carry out what the rules say, until SIGTERM. SIGHUP, or a changed file, reloads the rules."""
@@ -44,7 +46,9 @@ def _overlay(settings: Settings, flags: dict[str, Any]) -> Settings:
     """The settings with the flags on top, checked as a whole."""
     given = {name: flags[name] for name in ("smtp", "lmtp", "smtps", "http", "sns", "sqs", "workers") if flags[name] not in (None, ())}
     tls = {name: flags[name] for name in ("certificate", "key") if flags[name]}
-    return config.with_flags(settings, {**given, **({"tls": tls} if tls else {})})
+    aws = {"endpoint": flags["endpoint_url"]} if flags["endpoint_url"] else {}
+    ses = {"verified": tuple(filter(None, map(str.strip, flags["verified"].split(","))))} if flags["verified"] else {}
+    return config.with_flags(settings, {**given, **{name: table for name, table in (("tls", tls), ("aws", aws), ("ses", ses)) if table}})
 
 
 def _listening(settings: Settings) -> Settings:

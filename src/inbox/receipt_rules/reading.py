@@ -44,7 +44,7 @@ def read_data(data: Any, name: str, *, parameters: Mapping[str, str] | None = No
         raise ConfigError(f"{name}: {_unknown(data)}")
     made = ReceiptRuleSet(title, _rules(check, rules), _filters(check, filters))
     check.done()
-    return replace(made, notes=(*check.notes, *_limits(made)))
+    return replace(made, notes=(*check.notes, *limits(made)))
 
 
 def _unknown(data: Any) -> str:
@@ -103,7 +103,7 @@ def _network(check: Check, place: str, cidr: str) -> str:
     return meant
 
 
-def _limits(made: ReceiptRuleSet) -> list[Loss]:
+def limits(made: ReceiptRuleSet) -> list[Loss]:
     """What is more than SES takes: such a file cannot have come from it."""
     found = [_over("rules", len(made.rules), None), _over("filters", len(made.filters), None)]
     for rule in made.rules:

@@ -10,7 +10,7 @@ from inbox.rules.admit import RELAY_DENIED, admit
 from inbox.rules.decide import decide, expand
 from inbox.rules.file_tests import TestResult, run_tests
 from inbox.rules.loading import check, load, load_text
-from inbox.rules.ruleset import Rule, Rules
+from inbox.rules.ruleset import Rule, Rules, Translated
 from inbox.rules.schema import schema
 from inbox.rules.words import Operator, reference
 
@@ -21,6 +21,7 @@ __all__ = [
     "Rule",
     "Rules",
     "TestResult",
+    "Translated",
     "admit",
     "check",
     "decide",

@@ -124,12 +124,21 @@ class FileTest:
 
 
 @dataclass(frozen=True)
+class Translated:
+    """What comes with rules that were written for another system: what they do otherwise (`notes`), and IP filters as the setting has them."""
+
+    notes: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rules:
     """Everything that one rules.yaml says.
 
     `version`: sha256 hex over the text and every file it names. `source`: the text, with inline secrets replaced by their references.
     `files`: the file itself and every file that it names.
     `secrets`: the values of inline secrets by reference. `refuses_on_content`: some refusal can only be decided once the mail is there.
+    `translated`: the rules are those of another system.
     """
 
     path: Path
@@ -145,6 +154,7 @@ class Rules:
     files: tuple[Path, ...] = ()
     envelope_facts: frozenset[str] = frozenset()
     index: Index | None = field(default=None, repr=False, compare=False)
+    translated: Translated | None = field(default=None, repr=False)
 
     def stamps(self) -> tuple[object, ...]:
         """What changes when the file, or one that it names, is changed, replaced or removed."""
@@ -180,6 +190,11 @@ class Rules:
                 return True
             earlier = earlier or (rule.ends and content) or (rule.ends_all and rule.chooses)
         return False
+
+    @property
+    def judged_before_reply(self) -> bool:
+        """Whether a mail is judged before its 250: to refuse it, or because the system that the rules are of judges by those in force at arrival."""
+        return self.refuses_on_content or self.translated is not None
 
     def known_early(self, fact: str) -> bool:
         """Whether a fact is known at RCPT time."""

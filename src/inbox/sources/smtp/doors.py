@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +53,10 @@ class Doors:
     def reload_tls(self) -> None:
         """Read certificate and key anew, for handshakes from now on. ConfigError leaves the old ones in force."""
         self._server.reload_tls()
+
+    def filter_by(self, texts: Iterable[str]) -> None:
+        """Other IP filters for connections from now on. ValueError leaves the old ones in force."""
+        self._server.limiter.filter_by(texts)
 
     async def listen(self, kind: str, listener: str) -> None:
         """Listen on `HOST:PORT`, on every address that the name has. ConfigError when that cannot be done."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from inbox.networks import Filters, Networks, client_network
@@ -33,6 +33,10 @@ class Limiter:
         self._connections, self._mails = _allowances(rates.connections), _allowances(rates.mails)
         self._recipients = _allowances(rates.recipients)
         self._senders, self._domains = _allowances(rates.sender), _allowances(rates.sender_domain)
+
+    def filter_by(self, texts: Iterable[str]) -> None:
+        """Other filters from now on; who is in stays. ValueError when they contradict each other."""
+        self._filters = Filters(texts)
 
     def enter(self, ip: str) -> str:
         """Count one more connection of this address and return the name to give to `leave`; HangUp when it may not come in."""

@@ -1,0 +1,74 @@
+"""Receipt rules in place of a rules.yaml: read, translated and loaded in one, so that `serve`, `explain` and all other commands go by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inbox.errors import ConfigError, Problem, RulesError
+from inbox.networks import Filters
+from inbox.receipt_rules.model import ReceiptRuleSet
+from inbox.receipt_rules.reading import merged, read
+from inbox.receipt_rules.translating import filter_lines, to_rules
+from inbox.rules import Rules, Translated, load_text
+
+if TYPE_CHECKING:
+    from inbox.config import Settings
+    from inbox.plugins import Plugins
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+def load(settings: Settings, plugins: Plugins) -> Rules:
+    """The rules that the receipt rules in `settings.ses.rules` come to; a bounce is sent later, as SES does.
+
+    Raises RulesError with every mistake, in the rule set or in what its translation asks for here.
+    """
+    files = settings.ses.rules
+    try:
+        rule_set = merged([read(file, parameters=settings.ses.parameters) for file in files])
+    except ConfigError as error:
+        raise RulesError(tuple(_problems(files[0], str(error).splitlines()))) from None
+    filters = (*settings.filters, *filter_lines(rule_set))
+    domains = identities(settings, rule_set)
+    text, losses = to_rules(replace(rule_set, filters=()), domains=domains, bounce="dsn")
+    notes = (*_about_identities(settings, domains), *map(str, losses), *_about_filters(files[0], filters))
+    try:
+        rules = load_text(text, files[0], plugins, settings)
+    except RulesError as error:
+        words = (f"its translation does not load here: {problem.text}" for problem in error.problems)
+        raise RulesError(tuple(_problems(files[0], words))) from None
+    return replace(rules, files=files, translated=Translated(notes, filters))
+
+
+def identities(settings: Settings, rule_set: ReceiptRuleSet) -> tuple[str, ...]:
+    """The domains that mail is taken for: those that are verified, or those of all recipients; each with its subdomains, as SES has it."""
+    named = settings.ses.verified or tuple(
+        entry.rpartition("@")[2].lower().lstrip(".") for rule in rule_set.rules for entry in rule.recipients
+    )
+    return tuple(entry for domain in dict.fromkeys(named) for entry in (domain, f".{domain}"))
+
+
+def _about_identities(settings: Settings, domains: tuple[str, ...]) -> Iterator[str]:
+    if not settings.ses.verified:
+        taken = ", ".join(domain for domain in domains if not domain.startswith(".")) or "nobody: name a domain with --verified"
+        yield f"verified identities are those of the recipients, with their subdomains ({taken}); --verified says others"
+
+
+def _about_filters(file: Path, texts: Iterable[str]) -> Iterator[str]:
+    """What must be told of the filters. RulesError when they contradict each other."""
+    try:
+        filters = Filters(texts)
+    except ValueError as error:
+        raise RulesError(tuple(_problems(file, [f"IP filters, with those of the setting filters: {error}"]))) from None
+    for ip in _LOOPBACK:
+        deciding = filters.deciding(ip)
+        if deciding and deciding.policy == "block":
+            yield f'the IP filter {deciding} keeps out mail from this machine; take it in with filters = ["allow {ip}"] in inbox.toml'
+
+
+def _problems(file: Path, lines: Iterable[str]) -> Iterator[Problem]:
+    for line in lines:
+        yield Problem(str(file), 0, 0, line.removeprefix(f"{file}: "))
