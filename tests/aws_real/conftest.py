@@ -86,7 +86,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """MiniStack: S3, SNS, SQS, DynamoDB, and Python functions that are really run."""
-    program, port = tool("INBOX_MINISTACK"), free_port()
+    program, port = tool("MINISTACK_PROGRAM"), free_port()
     folder = tmp_path_factory.mktemp("ministack")
     environment = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), **CREDENTIALS}
     with running([program], folder, environment, f"http://127.0.0.1:{port}/_ministack/health"):
@@ -96,7 +96,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Another S3, which checks access keys and knows no IfNoneMatch."""
-    program, node, port = tool("INBOX_S3RVER"), tool("INBOX_NODE"), free_port()
+    program, node, port = tool("S3RVER_PROGRAM"), tool("NODE_PROGRAM"), free_port()
     folder = tmp_path_factory.mktemp("s3rver")
     command = [node, program, "--address", "127.0.0.1", "--port", str(port), "--directory", str(folder), "--silent"]
     with running(command, folder, {}, f"http://127.0.0.1:{port}/"):

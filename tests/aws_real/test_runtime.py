@@ -66,7 +66,7 @@ def test_a_mail_comes_in_is_kept_and_is_not_done_twice(function, tmp_path):
         [sys.executable, "-m", "inbox", "list", "--dir", str(tmp_path / "data"), "--json"],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=True, timeout=60,
     )  # fmt: skip
-    mails = [json.loads(line) for line in listed.stdout.splitlines()]
+    mails = json.loads(listed.stdout)
     assert sorted(mail["recipients"] for mail in mails) == [["sales@example.com"], ["support@example.com"]]
     assert {mail["state"] for mail in mails} == {"settled"}
 
