@@ -97,6 +97,12 @@ def mail_state(plan: Plan, states: Mapping[int, OutcomeState]) -> MailState:
     return "dead" if "dead" in found else "settled"
 
 
+def next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
+    """When the earliest step that may run is due. 0: at once, since one was not tried yet or is to be skipped; or nothing is left to do."""
+    run, skip = ready(plan, states)
+    return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
+
+
 def due(
     attempt: int, first: datetime, now: datetime, work: Work, wish: float | None = None, spread: float | None = None
 ) -> datetime | None:
