@@ -14,7 +14,6 @@ from inbox.send.smtp import Relay
 if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.ports import Counter
-    from inbox.store import SqliteStore
     from inbox.store.inline import InlineStore
 
 
@@ -74,7 +73,7 @@ def _rules(settings: Settings, plugins: Plugins, store: InlineStore | None) -> R
         return replace(found, version=kept, files=files, translated=Translated() if settings.ses.rules else None)
 
 
-def remember(store: SqliteStore, rules: Rules) -> None:
+def remember(store: InlineStore, rules: Rules) -> None:
     """Keep the text of the rules that are in force now, for receipts and for workers that start later."""
     store.remember_rules(rules.version, rules.source)
     store.save_model(IN_FORCE, rules.version.encode())

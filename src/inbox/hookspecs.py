@@ -36,7 +36,10 @@ def register_sources(register: Register) -> None:
 
 @hookspec
 def register_stores(register: Register) -> None:
-    """Add a place where mail is kept, by URL scheme: register("postgres", open_store)"""
+    """Add a place where mail is kept, by URL scheme: register("postgres", open_store)
+
+    `open_store(url, settings)` is given the setting `store` and returns an `inbox.store.inline.InlineStore`.
+    """
 
 
 @hookspec

@@ -87,12 +87,16 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The octets of a mail: in memory (`data`) or in a file (`path`). They are never changed."""
+    """The octets of a mail: in memory (`data`) or in a file (`path`). They are never changed.
+
+    `place`: where they lie for good besides, `s3://BUCKET/KEY` (or `…?versionId=VERSION`): exactly these octets, kept by somebody else.
+    """
 
     size: int
     sha256: str
     data: bytes | None = None
     path: Path | None = None
+    place: str | None = None
 
     @classmethod
     def of(cls, data: bytes) -> Raw:

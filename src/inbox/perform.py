@@ -77,6 +77,13 @@ def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> 
     return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
 
 
+def earlier(plan: Plan, states: Mapping[int, OutcomeState], step: Step) -> tuple[Step, ...]:
+    """The steps before this one that are done, for one of its recipients: what a handler may build upon."""
+    mine = {*step.recipients}
+    before = [other for other in plan.steps if other.n < step.n and states.get(other.n) == "done"]
+    return tuple(other for other in before if not mine or mine & {*other.recipients})
+
+
 def _gate(step: Step, state: OutcomeState | None) -> str:
     """What an earlier step of the same rule means for those behind it: go, wait, or ended."""
     if step.when_done != "stop" and step.on_error != "stop":
@@ -95,6 +102,12 @@ def mail_state(plan: Plan, states: Mapping[int, OutcomeState]) -> MailState:
     if any(state not in ENDED for state in found):
         return "waiting"
     return "dead" if "dead" in found else "settled"
+
+
+def next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
+    """When the earliest step that may run is due. 0: at once, since one was not tried yet or is to be skipped; or nothing is left to do."""
+    run, skip = ready(plan, states)
+    return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
 
 
 def due(

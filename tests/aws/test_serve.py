@@ -90,6 +90,14 @@ def notification(message_id=ID, recipients=("support@example.com",), bucket="inb
     return json.dumps({"Type": "Notification", "TopicArn": TOPIC, "Message": json.dumps(event)})
 
 
+def post(port, body):
+    """What the endpoint answers to a body without a signature."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", body.encode(), timeout=10)
+    with caught.value as answer:
+        return answer.code
+
+
 def test_what_is_in_the_queue_is_kept_and_deleted_and_what_cannot_be_kept_stays(serving, aws, s3):
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="inbound")["QueueUrl"]
@@ -102,7 +110,8 @@ def test_what_is_in_the_queue_is_kept_and_deleted_and_what_cannot_be_kept_stays(
         json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
     ):
         sqs.send_message(QueueUrl=url, MessageBody=body)
-    serving.start("--sqs", url, "--workers", "0")
+    port = free_port()
+    serving.start("--sqs", url, "--sns", f"127.0.0.1:{port}", "--workers", "0")
     until(lambda: len(serving.logged("message stays in the queue")) == 2, "two messages stay")
 
     def left():
@@ -112,6 +121,8 @@ def test_what_is_in_the_queue_is_kept_and_deleted_and_what_cannot_be_kept_stays(
     until(lambda: sum(left()) == 2, "four messages are deleted", 30)
     assert sorted(entry["code"] for entry in serving.logged("message stays in the queue")) == ["bucket", "not-json"]
     assert {entry["receives"] for entry in serving.logged("message stays in the queue")} == {1}
+    assert post(port, notification()) == 403
+    assert post(port, json.dumps({"notificationType": "Received"})) == 400
     assert serving.stop() == 0
     mails = json.loads(serving.inbox("list", "--json"))
     assert sorted(recipient for mail in mails for recipient in mail["recipients"]) == ["sales@example.com", "support@example.com"]

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from aws_endpoint import aws, aws_endpoint
 from inbox.model import Decision, Envelope, Mail, Outcome, Plan, Step
 from inbox.store import open_store
 
+__all__ = ["aws", "aws_endpoint"]
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 
 
@@ -22,6 +24,27 @@ def store(folder):
     opened = open_store(folder)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def new_table(aws):
+    """Makes stores in DynamoDB, each in a table of its own, with a bucket for what is large."""
+    from inbox.store.dynamodb import open_dynamodb
+
+    aws.client("s3").create_bucket(Bucket="mails")
+
+    def make(name: str = "inbox", query: str = "raw=s3://mails/large"):
+        opened = open_dynamodb(f"dynamodb://{name}?{query}", aws.settings)
+        opened.create()
+        return opened
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def inline(request):
+    """An empty store of each kind that works inline."""
+    return request.getfixturevalue("store") if request.param == "sqlite" else request.getfixturevalue("new_table")()
 
 
 @pytest.fixture

@@ -8,15 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbox.model import Row
-from inbox.store import open_store
-
-
-@pytest.fixture(params=["sqlite"])
-def inline(request, tmp_path):
-    """An empty store of each kind."""
-    opened = open_store(tmp_path / "data")
-    yield opened
-    opened.close()
 
 
 def soon(seconds: float = 60) -> datetime:

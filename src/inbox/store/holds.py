@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from inbox.model import Mail, new_id
 from inbox.store.arrivals import Arrivals
 from inbox.store.inline import Arrived
-from inbox.store.leases import HELD, alive, hold, holder_of, until_of
+from inbox.store.leases import HELD, STRIKES, alive, hold, holder_of, until_of
 from inbox.store.values import text
-from inbox.store.work import CLAIMED, STRIKES, Work
+from inbox.store.work import CLAIMED, Work
 
 _FAMILY = """select seq, id, state, lease from inbox_mails where seq = ?1 union all
     select seq, id, state, lease from inbox_mails where first = ?1 order by seq"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from inbox.deadline import TimeUp
 from inbox.errors import StoreError
 from inbox.model import Mail, MailState, Plan, Receipt
-from inbox.perform import Run
+from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
 from inbox.store.claims import Claim
+from inbox.store.suppression import Suppression
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
@@ -68,6 +69,21 @@ class InlineStore(Journal, Protocol):
     def rules_text(self, version: str) -> str:
         """The text of a version of the rules; NotFound."""
 
+    def save_model(self, name: str, data: bytes) -> None:
+        """Keep a model under a name (`Memory.load`); the one before is replaced."""
+
+    def add_counts(self, deltas: Iterable[tuple[str, str, float]]) -> None:
+        """Add to counters: (name, labels as JSON, how much)."""
+
+    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None) -> None:
+        """Put an address on the list of those that no mail is to be sent to, until a time (None: for good)."""
+
+    def suppressed(self, address: str) -> Suppression | None:
+        """What the list says of an address; None when it is not on it, or its time is over."""
+
+    def unsuppress(self, address: str) -> bool:
+        """Take an address off the list; whether it was on it."""
+
     def close(self) -> None:
         """Let go of connections."""
 
@@ -110,7 +126,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> R
         return store.receipt(mail.id)
     run = Run(mail, plan, store, claim.states if claim.plan else None)
     while datetime.now(UTC) < until and (step := run.next()):
-        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until))
+        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until, earlier=earlier(plan, run.states, step)))
     state = store.finish(mail, plan, words)
     receipt = store.receipt(mail.id) if claim.plan else replace(run.receipt(), state=state)
     if state == "settled":

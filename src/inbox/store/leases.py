@@ -11,6 +11,9 @@ from datetime import datetime
 from inbox.store.values import micros, moment
 
 BY_HAND = "process-"
+STRIKES = 3
+"""After so many a mail is quarantined, where the settings are not asked."""
+
 HELD = "its hold ran out: its holder died over it, or took too long"
 """What a strike says that a hold costs."""
 

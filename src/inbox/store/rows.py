@@ -13,11 +13,9 @@ from sqlite_utils import Database
 
 from inbox.errors import Failed
 from inbox.model import Row
-from inbox.store.schema import OWN_PREFIX
+from inbox.store.columns import KEY, check_row
 from inbox.store.values import text, to_json
 
-KEY = ("mail_id", "step")
-_NAME_LENGTH = 64
 _SQLITE_INTEGER = range(-(1 << 63), 1 << 63)
 
 
@@ -34,7 +32,7 @@ def write_rows(db: sqlite3.Connection, rows: Iterable[tuple[Row, str, int]]) -> 
         for row, mail_id, step in rows:
             shape = (row.table, tuple(row.values))
             if shape not in alike:
-                _check(row)
+                check_row(row)
             alike.setdefault(shape, []).append((mail_id, step, *map(_column, row.values.values())))
         for (table, columns), records in alike.items():
             _write_alike(db, table, (*KEY, *columns), records)
@@ -86,20 +84,6 @@ def _make_room(db: sqlite3.Connection, name: str, record: Mapping[str, Any]) -> 
 
 def _type(value: Any) -> type:
     return str if value is None else type(value)
-
-
-def _check(row: Row) -> None:
-    """Failed for names that are ours, SQLite's, or no names."""
-    if row.table.lower().startswith((OWN_PREFIX, "sqlite_", "_sqlite")):
-        raise Failed(f"table {row.table!r} belongs to inbox or SQLite; choose a name that does not begin with {OWN_PREFIX} or sqlite_")
-    names = [name.lower() for name in row.values]
-    if taken := [name for name in KEY if name in names]:
-        raise Failed(f"column {taken[0]!r} is written by inbox itself; choose another name")
-    if len(set(names)) < len(names):
-        raise Failed(f"table {row.table!r}: two columns have the same name but for the case of letters")
-    for name in (row.table, *row.values):
-        if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable():
-            raise Failed(f"{name[:_NAME_LENGTH]!r} is no name for a table or column; use 1 to {_NAME_LENGTH} printable characters")
 
 
 def _column(value: Any) -> Any:

@@ -8,6 +8,7 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_tags       rules that matched and labels, for lists
     inbox_events     what operators did, and arrivals that were there already
     inbox_marks inbox_models                   what facts and handlers remember
+    inbox_suppressions                         addresses that no mail is to be sent to
     inbox_rules      every version of the rules that made a plan
     inbox_counts     counters of all processes
     inbox_states     number and octets of mails by state, kept by triggers
@@ -24,9 +25,6 @@ from sqlite_utils import Database, Migrations
 from inbox.errors import StoreError
 
 MIGRATIONS = Migrations("inbox")
-
-OWN_PREFIX = "inbox_"
-"""Tables of ours begin so; all other names are free for rows of the user."""
 
 _WORKABLE = "state in ('kept', 'waiting')"
 
@@ -90,6 +88,13 @@ def m003_around(db: Any) -> None:
     db["inbox_states"].create({"state": str, "mails": int, "octets": int}, pk="state")
     _count_by_triggers(db)
     db.execute("create virtual table inbox_search using fts5(subject, addresses, text, tokenize='unicode61 remove_diacritics 2')")
+
+
+@MIGRATIONS()
+def m004_suppressions(db: Any) -> None:
+    db["inbox_suppressions"].create(
+        {"address": str, "reason": str, "source": str, "since": int, "until": int}, pk="address", not_null=("reason", "source", "since")
+    )
 
 
 def _count_by_triggers(db: Any) -> None:

@@ -14,11 +14,10 @@ from typing import Any
 
 from inbox.errors import Failed
 from inbox.model import Mail, MailState, OutcomeState, Plan
-from inbox.perform import Ended, mail_state
+from inbox.perform import Ended, mail_state, next_step
 from inbox.store.base import INDEX, Base, tags, words_of
 from inbox.store.rows import write_rows
 from inbox.store.values import micros, text, to_json
-from inbox.store.work import next_step
 
 _NEW = """select id, seq from inbox_mails where id in (select value from json_each(?)) and state = 'kept'
     and not exists (select 1 from inbox_plans where inbox_plans.seq = inbox_mails.seq)

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
-from inbox.perform import ENDED, mail_state, ready
+from inbox.perform import ENDED, mail_state, next_step
 from inbox.store.base import Base, index
 from inbox.store.claims import Claim
-from inbox.store.leases import BY_HAND, HELD, alive, until_of
+from inbox.store.leases import BY_HAND, HELD, STRIKES, alive, until_of
 from inbox.store.rows import write_row
 from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of, to_json
 
@@ -29,9 +29,6 @@ CLAIMED = f"""select {MAIL_COLUMNS}, strikes, (select plan from inbox_plans wher
     from inbox_mails where seq in (select value from json_each(?))"""  # noqa: S608  constant
 _FAR = timedelta(hours=25)
 """No step is put off for longer than a day (Retry-After is honoured up to that): what is due later was written by a wrong clock."""
-
-STRIKES = 3
-"""After so many a mail is quarantined, where the settings are not asked."""
 
 _CRASH_WAIT, _UNJUDGED_WAIT = timedelta(minutes=1), timedelta(seconds=1)
 
@@ -256,12 +253,6 @@ def _move_step(db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datet
         "update inbox_steps set state = ?, attempts = max(attempts, ?), due_at = ? where seq = ? and n = ?",
         (outcome.state, outcome.attempt, micros(due_at) if due_at else 0, seq, outcome.n),
     )
-
-
-def next_step(plan: Plan, states: Mapping[int, OutcomeState], due: Mapping[int, int | None]) -> int:
-    """When the earliest step that may run is due. 0: at once, since one was not tried yet or is to be skipped; or nothing is left to do."""
-    run, skip = ready(plan, states)
-    return 0 if skip else min((due.get(step.n) or 0 for step in run), default=0)
 
 
 def _after_crash(db: sqlite3.Connection, seq: int, unjudged: datetime) -> int:

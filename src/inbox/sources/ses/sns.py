@@ -22,7 +22,9 @@ Certificate = Callable[[str], bytes]
 LONGEST = 1 << 20
 """Octets of a body: 256 KiB, and what JSON's escapes make of them."""
 
-_HOST = r"https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(?:\.cn)?"
+_HOST = r"https://sns\.[a-z]{2,6}(?:-[a-z]{2,16}){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
+"""A region, not just any word as in AWS's own pattern: sns.s3-us-west-2.amazonaws.com is somebody's bucket."""
+
 _CERTIFICATE = re.compile(_HOST + r"/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
 _SUBSCRIBE = re.compile(_HOST + r"/\?[\x21\x24-\x7e]{1,2048}")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
