@@ -55,6 +55,12 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise ValueError(f"{text!r} is no account; its number has 12 digits")
+    return text
+
+
 def _queue(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
         raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
@@ -86,6 +92,7 @@ DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
 QueueUrl = Annotated[str, AfterValidator(_queue)]
+Account = Annotated[str, AfterValidator(_account)]
 Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
@@ -199,7 +206,7 @@ class Ses(_Table):
 
     buckets: tuple[Bucket, ...] = ()
     topics: tuple[Topic, ...] = ()
-    account: str | None = Field(default=None, pattern=r"^\d{12}$")  # whose SES may have encrypted an object
+    account: Account | None = None  # whose SES may have encrypted an object
     prefix: str | None = None
     size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
     signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
