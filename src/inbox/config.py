@@ -55,6 +55,12 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise ValueError(f"{text!r} is no account; its number has 12 digits")
+    return text
+
+
 def _queue(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
         raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
@@ -86,6 +92,7 @@ DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
 QueueUrl = Annotated[str, AfterValidator(_queue)]
+Account = Annotated[str, AfterValidator(_account)]
 Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
@@ -94,7 +101,7 @@ Positive = Annotated[Seconds, Field(gt=0)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)  # checks are built once, with Settings
 
     @field_validator("*", mode="before")
     @classmethod
@@ -138,7 +145,7 @@ class Limits(_Table):
     exempt: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # networks whose addresses may have more (as Postfix exempts mynetworks)
     errors: int = Field(default=20, gt=0)
     commands: int = Field(default=100, gt=0)  # without effect (NOOP, RSET, EHLO, VRFY, HELP), for each mail
-    rates: Rates = Rates()
+    rates: Rates = Rates.model_construct()
     idle: Positive = 30
     session: Positive = 600
     data: Positive = 3600
@@ -199,7 +206,7 @@ class Ses(_Table):
 
     buckets: tuple[Bucket, ...] = ()
     topics: tuple[Topic, ...] = ()
-    account: str | None = Field(default=None, pattern=r"^\d{12}$")  # whose SES may have encrypted an object
+    account: Account | None = None  # whose SES may have encrypted an object
     prefix: str | None = None
     size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
     signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
@@ -256,15 +263,15 @@ class Settings(_Table):
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
     xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
     filters: FilterTexts = ()  # "block 10.0.0.0/8", "allow 10.1.2.3": the most specific decides, who is in none may come
-    tls: Tls = Tls()
+    tls: Tls = Tls.model_construct()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
-    limits: Limits = Limits()
-    parsing: Parsing = Parsing()
-    relay: Relay = Relay()
-    work: Work = Work()
-    log: Log = Log()
-    aws: Aws = Aws()
-    ses: Ses = Ses()
+    limits: Limits = Limits.model_construct()
+    parsing: Parsing = Parsing.model_construct()
+    relay: Relay = Relay.model_construct()
+    work: Work = Work.model_construct()
+    log: Log = Log.model_construct()
+    aws: Aws = Aws.model_construct()
+    ses: Ses = Ses.model_construct()
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:
