@@ -311,9 +311,10 @@ def test_the_metrics_of_an_event_stand_in_the_log_for_cloudwatch(room, put, caps
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "Mail")
     put()
     room.call(queue(notification()))
-    room.call({"Records": []})
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(line["service"] == "Mail" and line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "inbox" for line in lines)
     assert [line["source"] for line in lines if "inbox_accepted_total" in line] == ["ses"]
     (settled,) = [line for line in lines if "inbox_settled_total" in line]
     assert settled["inbox_settled_total"] == 1 and settled["inbox_mail_bytes"]["Sum"] == len(raw())
+    room.call(queue(notification()))  # the same once more: nothing is done, and nothing is told twice
+    assert not any("inbox_settled_total" in line for line in capsys.readouterr().out.splitlines())
