@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inbox import origins
+from inbox.aws.names import Account, Bucket, QueueUrl, Topic
 from inbox.errors import ConfigError
 from inbox.networks import Filters, read_network
 from inbox.options import Reference, Seconds
@@ -36,35 +37,10 @@ def _listener(text: str) -> str:
     return text
 
 
-def _bucket(text: str) -> str:
-    """`BUCKET` or `BUCKET/PREFIX`, without a slash at its end; ValueError says the form."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", text, re.DOTALL):
-        raise ValueError(f"{text!r} names no bucket; write BUCKET or BUCKET/PREFIX")
-    return text.rstrip("/")
-
-
-def _topic(text: str) -> str:
-    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", text):
-        raise ValueError(f"{text!r} is no topic; write its ARN, arn:aws:sns:REGION:ACCOUNT:NAME")
-    return text
-
-
 def _domain(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
         raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
     return text.lower()
-
-
-def _account(text: str) -> str:
-    if not re.fullmatch(r"\d{12}", text):
-        raise ValueError(f"{text!r} is no account; its number has 12 digits")
-    return text
-
-
-def _queue(text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
-        raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
-    return text
 
 
 def _network(text: str) -> str:
@@ -90,10 +66,6 @@ def _folder(path: Path) -> Path:
 Listener = Annotated[str, AfterValidator(_listener)]
 DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
-Bucket = Annotated[str, AfterValidator(_bucket)]
-QueueUrl = Annotated[str, AfterValidator(_queue)]
-Account = Annotated[str, AfterValidator(_account)]
-Topic = Annotated[str, AfterValidator(_topic)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
