@@ -66,6 +66,8 @@ def _folder(path: Path) -> Path:
 Listener = Annotated[str, AfterValidator(_listener)]
 DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
+Check = Literal["spam", "virus", "spf", "dkim", "dmarc"]
+Word = Literal["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
@@ -184,6 +186,7 @@ class Ses(_Table):
     signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
     max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
     rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
+    verdicts: Mapping[Check, Word] = Field(default_factory=dict)  # what is said of checks that nobody made; GRAY unless it stands here
     parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
     verified: tuple[
         DomainText, ...
@@ -249,7 +252,8 @@ class Settings(_Table):
     def of(self, name: str) -> Mapping[str, Any]:
         """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too. No plugin sees those of another."""
         own = self.handlers.get(name, {})
-        return {**self.aws.model_dump(exclude_none=True), **own} if name in AWS_HANDLERS else own
+        said = {"verdicts": self.ses.verdicts} if self.ses.verdicts else {}
+        return {**self.aws.model_dump(exclude_none=True), **said, **own} if name in AWS_HANDLERS else own
 
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
