@@ -65,6 +65,8 @@ def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, .
             skip.append(step)
         elif "wait" not in before:
             run.append(step)
+        if plan.in_order and step not in skip:
+            break
     return tuple(run), tuple(skip)
 
 
@@ -75,6 +77,13 @@ def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> 
     own = next(step for step in plan.steps if step.n == ended.outcome.n)
     later = [step for step in plan.steps if step.n > own.n and states.get(step.n) not in ENDED]
     return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
+
+
+def earlier(plan: Plan, states: Mapping[int, OutcomeState], step: Step) -> tuple[Step, ...]:
+    """The steps before this one that are done, for one of its recipients: what a handler may build upon."""
+    mine = {*step.recipients}
+    before = [other for other in plan.steps if other.n < step.n and states.get(other.n) == "done"]
+    return tuple(other for other in before if not mine or mine & {*other.recipients})
 
 
 def _gate(step: Step, state: OutcomeState | None) -> str:

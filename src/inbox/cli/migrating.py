@@ -64,6 +64,32 @@ def ses(
     return _hand_over(found, output, settings, force=force, as_json=as_json)
 
 
+@import_.command()
+@click.argument("config_object", metavar="CONFIG", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--domains", metavar="A,B", help="Domains that mail is taken for (default: those of the keys).")
+@writing
+@common
+def forwarder(config_object: Path, domains: str | None, output: Path | None, settings: Settings, *, force: bool, as_json: bool) -> int:
+    """Translate the configuration of aws-lambda-ses-forwarder: its config object as JSON, or the JavaScript file that has it."""
+    from inbox.receipt_rules import import_forwarder, read_text
+
+    found = import_forwarder(read_text(config_object), str(config_object), domains=_list(domains))
+    return _hand_over(found, output, settings, force=force, as_json=as_json)
+
+
+@import_.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--domains", metavar="A,B", help="Domains that mail is taken for (default: those that patterns name).")
+@writing
+@common
+def mailgun(file: Path, domains: str | None, output: Path | None, settings: Settings, *, force: bool, as_json: bool) -> int:
+    """Translate routes of Mailgun: what GET /v3/routes gives."""
+    from inbox.receipt_rules import import_mailgun, read_document
+
+    found = import_mailgun(read_document(file), str(file), domains=_list(domains))
+    return _hand_over(found, output, settings, force=force, as_json=as_json)
+
+
 def _list(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
