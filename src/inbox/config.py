@@ -94,7 +94,7 @@ Positive = Annotated[Seconds, Field(gt=0)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)  # checks are built once, with Settings
 
     @field_validator("*", mode="before")
     @classmethod
@@ -138,7 +138,7 @@ class Limits(_Table):
     exempt: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # networks whose addresses may have more (as Postfix exempts mynetworks)
     errors: int = Field(default=20, gt=0)
     commands: int = Field(default=100, gt=0)  # without effect (NOOP, RSET, EHLO, VRFY, HELP), for each mail
-    rates: Rates = Rates()
+    rates: Rates = Rates.model_construct()
     idle: Positive = 30
     session: Positive = 600
     data: Positive = 3600
@@ -254,15 +254,15 @@ class Settings(_Table):
     proxy_from: tuple[NetworkText, ...] = ()  # networks whose PROXY header is believed
     xclient_from: tuple[NetworkText, ...] = ()  # networks whose XCLIENT is believed
     filters: FilterTexts = ()  # "block 10.0.0.0/8", "allow 10.1.2.3": the most specific decides, who is in none may come
-    tls: Tls = Tls()
+    tls: Tls = Tls.model_construct()
     auth: Mapping[str, Reference] = Field(default_factory=dict)  # user = reference to its password; AUTH is offered within TLS only
-    limits: Limits = Limits()
-    parsing: Parsing = Parsing()
-    relay: Relay = Relay()
-    work: Work = Work()
-    log: Log = Log()
-    aws: Aws = Aws()
-    ses: Ses = Ses()
+    limits: Limits = Limits.model_construct()
+    parsing: Parsing = Parsing.model_construct()
+    relay: Relay = Relay.model_construct()
+    work: Work = Work.model_construct()
+    log: Log = Log.model_construct()
+    aws: Aws = Aws.model_construct()
+    ses: Ses = Ses.model_construct()
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:

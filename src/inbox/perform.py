@@ -77,6 +77,13 @@ def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> 
     return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
 
 
+def earlier(plan: Plan, states: Mapping[int, OutcomeState], step: Step) -> tuple[Step, ...]:
+    """The steps before this one that are done, for one of its recipients: what a handler may build upon."""
+    mine = {*step.recipients}
+    before = [other for other in plan.steps if other.n < step.n and states.get(other.n) == "done"]
+    return tuple(other for other in before if not mine or mine & {*other.recipients})
+
+
 def _gate(step: Step, state: OutcomeState | None) -> str:
     """What an earlier step of the same rule means for those behind it: go, wait, or ended."""
     if step.when_done != "stop" and step.on_error != "stop":

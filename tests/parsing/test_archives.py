@@ -146,7 +146,7 @@ def test_no_damage_makes_a_reader_raise(octets, data):
     ("name", "detected", "program"),
     [
         ("a.exe", None, True), ("A.EXE", None, True), ("invoice.pdf.js", None, True), ("x.pdf", "application/x-msdownload", True),
-        ("a.exe_$DATA", None, True), ("a.lnk", None, True), ("a.iso", None, True), ("run.sh", "text/x-script", True),
+        ("a.exe_$DATA", None, True), ("a.lnk", None, True), ("a.iso", None, True), ("a.rdp", None, True), ("a.py", None, True), ("run.sh", "text/x-script", True),
         ("a.pdf", "application/pdf", False), ("exe", None, False), ("a.exe.pdf", None, False), ("attachment-1.bin", None, False), ("", None, False),
     ],
 )  # fmt: skip

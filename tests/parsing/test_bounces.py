@@ -23,6 +23,8 @@ REASONS = [
     ("4.4.7", None, "expired"),
     (None, None, "unknown"),
     ("5.9.9", None, "other"),
+    ("4.2.1", "450 4.2.1 The user is receiving mail at a rate that prevents additional messages", "other"),
+    ("5.2.1", "550 5.2.1 The account is disabled", "no-mailbox"),
     (None, "words", "other"),
     (None, "550 User [bob@mail.example.org] does not exist", "no-mailbox"),
     (None, "The recipient mailbox has exceeded its disk space limit.", "mailbox-full"),
@@ -60,6 +62,7 @@ def test_the_more_telling_status_counts(status, words, found):
     ("reason", "status", "found"),
     [
         ("no-mailbox", "5.1.1", ("Permanent", "NoEmail")),
+        ("no-mailbox", "4.1.1", ("Transient", "General")),
         ("mailbox-full", "5.2.2", ("Transient", "MailboxFull")),
         ("other", "4.4.1", ("Transient", "General")),
         ("other", "5.0.0", ("Permanent", "General")),

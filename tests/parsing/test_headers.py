@@ -121,6 +121,21 @@ def test_a_comment_hides_nothing():
     assert parse(b"Content-Transfer-Encoding: (7bit) base64\r\n\r\nSGVsbG8=").text == "Hello"
 
 
+@pytest.mark.parametrize(
+    "field",
+    ["Subject: =?utf-8?q?a=0D=0ABcc:_x?=", "From: =?utf-8?b?YQpCY2M6IHg=?= <b@c.d>", "Subject: =?utf-16le?b?YQAKAEIAYwBjADoAIAB4AA==?="],
+)
+def test_a_line_break_in_an_encoded_word_is_undone_and_said(field):
+    message = parse(f"{field}\r\n\r\nx".encode())
+    assert "a Bcc: x" in message.headers[0].value
+    assert [defect.code for defect in message.defects] == ["encoded-word-invalid"]
+
+
+@pytest.mark.parametrize("field", ["Subject: \x1b[31mred", "Subject: =?utf-8?q?=1B[31m?=", 'From: "\x07bell" <b@c.d>'])
+def test_control_characters_are_said(field):
+    assert [defect.code for defect in parse(f"{field}\r\n\r\nx".encode()).defects] == ["invisible-character"]
+
+
 def test_an_encoding_that_is_no_word_is_said():
     message = parse(b"Content-Transfer-Encoding: =?utf-8?q?base64?=\r\n\r\nSGVsbG8=")
     assert (message.text, [defect.code for defect in message.defects]) == ("SGVsbG8=", ["transfer-encoding-unknown"])

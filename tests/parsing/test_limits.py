@@ -36,6 +36,7 @@ def test_what_lies_beyond_a_limit_is_told(limit, code, raw):
 def test_the_smallest_limits_raise_nothing(name):
     for _, _, raw in BEYOND:
         parse(raw[:20_000], replace(DEFAULT, **{name: 1})).to_dict()
+        parse(raw[:20_000], replace(DEFAULT, **{name: 0})).to_dict()
 
 
 def test_the_settings_have_the_same_limits_and_defaults():

@@ -62,6 +62,21 @@ def test_parts_are_found_whatever_was_done_to_the_boundary(parameter, body, odd)
     assert (message.text, codes(message)) == ("one\ntwo" + ("\n" if "boundary-unclosed" in odd else ""), odd)
 
 
+@pytest.mark.parametrize(
+    "container", [b"%b", b"--o\r\n" + multipart(b"%b").removeprefix(HEAD) + b"\r\n--o--\r\n"], ids=["outermost", "within"]
+)
+def test_a_part_behind_the_end_is_not_read_and_said(container):
+    body = container.replace(b"%b", PARTS + b"--b\r\nContent-Type: application/x-msdownload\r\n\r\nMZ\r\n--b--\r\n")
+    message = parse(multipart(body, b"; boundary=b" if container == b"%b" else b"; boundary=o"))
+    assert (message.text, message.attachments, codes(message)) == ("one\ntwo", (), ["parts-behind-end"])
+
+
+def test_an_inner_multipart_may_have_the_boundary_of_the_outer_one():
+    inner = multipart(PARTS).removeprefix(HEAD)
+    message = parse(multipart(b"--b\r\n" + inner + b"--b\r\n\r\nthree\r\n--b--\r\n"))
+    assert (message.text, codes(message)) == ("one\ntwo\nthree", [])
+
+
 def test_a_text_with_dashes_is_no_multipart():
     message = parse(multipart(b"-----\r\none\r\n-----\r\ntwo", b""))
     assert (message.text, codes(message)) == ("-----\none\n-----\ntwo", ["boundary-missing"])
@@ -81,9 +96,19 @@ def test_line_ends_may_change_between_header_and_body(head, body):
     assert (message.subject, message.text) == ("x", "one\ntwo")
 
 
+@pytest.mark.parametrize(
+    ("raw", "where"),
+    [(b"Subject: x\rFrom: boss@c.d\r\n" + HEAD, "body"), (multipart(PARTS.replace(b"plain", b"plain\rX: y", 1)), "part 1")],
+)
+def test_a_bare_cr_within_a_header_is_said(raw, where):
+    message = parse(raw)
+    assert [author.address for author in message.from_] == ["a@b.c"]
+    assert ("line-ends", where) in {(defect.code, defect.where) for defect in message.defects}
+
+
 def test_a_bare_cr_in_a_field_ends_no_line():
     message = parse(b"Subject: a\rBcc: evil@x.test\r\nFrom: a@b.c\r\n\r\ntext")
-    assert (message.subject, message.bcc, codes(message)) == ("a Bcc: evil@x.test", (), [])
+    assert (message.subject, message.bcc, codes(message)) == ("a Bcc: evil@x.test", (), ["line-ends"])
 
 
 def test_preamble_and_epilogue_are_kept_beside_the_text():

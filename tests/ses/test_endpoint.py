@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from inbox.metrics import Metrics
 from inbox.sources.ses.endpoint import Endpoint
 from inbox.sources.ses.errors import Unfinished
 from inbox.sources.ses.intake import Intake
+from inbox.sources.ses.serving import Keeping
 from ses_signing import FOREIGN, ID, TOPIC, Signer, confirmation, event, notification
 
 SIGNER = Signer.make()
@@ -196,3 +198,22 @@ def test_draining_lets_what_is_under_way_be_kept(served):
     draining.result(10)
     thread.join(10)
     assert (answers, len(served.kept)) == ([200], 1)
+
+
+def test_large_mails_all_at_once_do_not_wait_for_each_other(served):
+    """Keeping one needs a thread of the event loop, of which there may be few."""
+    served.loop.set_default_executor(ThreadPoolExecutor(1))
+
+    async def keep(mail):
+        await asyncio.to_thread(mail.content.read)
+        served.kept.append(mail)
+        return mail.id
+
+    async def keeping():
+        return Keeping(keep)
+
+    served.endpoint._intake._keep = served.run(keeping())
+    octets = json.dumps(SIGNER.sign(notification())).encode()
+    with ThreadPoolExecutor(8) as clients:
+        assert list(clients.map(served.post, [octets] * 8)) == [200] * 8
+    assert len(served.kept) == 8

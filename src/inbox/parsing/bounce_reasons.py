@@ -126,18 +126,20 @@ def reason_of(status: str | None, diagnostic: str | None, notice: str = "") -> s
     if told in _NOT_TRIED:
         return told
     for found in (status, status_of(diagnostic or "")):
-        if found and found[2:] not in _VAGUE and (reason := _BY_STATUS.get(found[2:])):
-            return reason
+        if found and found[2:] not in _VAGUE and (reason := _BY_STATUS.get(found[2:])) and (reason, found[0]) != ("no-mailbox", "4"):
+            return reason  # 4.1.1 and 4.2.1 are said of addresses that could not be verified or get too much mail just now
     if reason := told or (reason_in(notice) if notice else None):
         return reason
-    vague = _BY_STATUS.get(status[2:]) if status else None
+    vague = _BY_STATUS.get(status[2:]) if status and status[0] != "4" else None
     return vague or ("other" if status or diagnostic else "unknown")
 
 
 def bounce_type(reason: str | None, status: str | None) -> tuple[str, str] | None:
-    """SES's bounceType and bounceSubType; None when the mail was delivered."""
+    """SES's bounceType and bounceSubType; None when the mail was delivered. A status of class 4 makes no address `Permanent` (RFC 3463 section 3.1)."""
     if reason is None:
         return None
+    if reason == "no-mailbox" and status and status[0] == "4":
+        return "Transient", "General"
     if reason == "unknown":
         return "Undetermined", "Undetermined"
     return _BOUNCE_TYPES.get(reason) or ("Transient" if status and status[0] == "4" else "Permanent", "General")

@@ -19,6 +19,7 @@ from inbox.parsing.words import Hint
 _FIELDS = re.compile(r"([!-9;-~]++):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
 _NEXT_FIELD = re.compile(r"\n(?![ \t])")
 _NAME = re.compile(r"[!-9;-~]+[ \t]*")
+_RETURN = re.compile(r"\r[^\r\n]")
 _BLANK_LINE = re.compile(rb"\n\r*+\n")
 _BLANKS = " \t\r\n\v\f"
 
@@ -56,12 +57,19 @@ class FieldReader:
             return Block([], body)
         if stop - start <= self.small:
             block = raw[start:stop].decode("latin-1")
+            self._note_returns(block, part)
             found = _FIELDS.findall(block)
             length = sum(map(len, chain.from_iterable(found))) + 2 * len(found)
             if length - (not block.endswith("\n")) == len(block) and len(found) <= self.limits.headers:
                 hint = self.hint
                 return Block([Header(name, text, hint) for name, text in found], body)
+        else:
+            self._note_returns(raw[start : min(stop, start + self.limits.header_block)].decode("latin-1"), part)
         return self._mended(raw, start, stop, body, part.where)
+
+    def _note_returns(self, block: str, part: Placed) -> None:
+        if block.count("\r") != block.count("\r\n") and _RETURN.search(block):
+            self.defects.add("line-ends", part.where, "bare CR within the header")
 
     def _mended(self, raw: bytes, start: int, stop: int, body: int, where: str) -> Block:
         fields: list[Header] = []

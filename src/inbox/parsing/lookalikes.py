@@ -14,7 +14,9 @@ _AUTHORS = ("from", "sender", "reply-to")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MARKS = re.compile("[\u061c\u200e\u200f]")
 """They order the signs beside them and turn nothing: ordinary in Hebrew and Arabic text, but not in an address."""
-_INVISIBLE = re.compile("[\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u3164\ufeff\uffa0\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u3164\ufeff\uffa0\U000e0000-\U000e007f]"
+)
 _ADDRESS = re.compile(r"[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,10})")
 _WORD = re.compile(r"[^\W\d_]+")
 _ALIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
@@ -24,7 +26,7 @@ def note_lookalikes(field: str, addresses: Iterable[Address], found: Defects) ->
     """Defects of an address field. Plain ASCII names without an address in them, which nearly all are, cost next to nothing."""
     for address in addresses:
         name = address.name or ""
-        if "@" in name or not name.isascii():
+        if "@" in name or not (name.isascii() and name.isprintable()):
             _name(field, name, address, found)
         if not address.local.isascii():
             _local(field, address, found)
@@ -34,7 +36,7 @@ def note_lookalikes(field: str, addresses: Iterable[Address], found: Defects) ->
 
 def note_text(field: str, text: str, found: Defects) -> None:
     """Defects of a text that people read: characters that turn its direction or that nobody sees."""
-    if text.isascii():
+    if text.isascii() and text.isprintable():
         return
     if turns_direction(text):
         found.add("bidi-control", field, text)

@@ -9,7 +9,8 @@ _WORDS = (
     "exe com scr pif bat cmd dll sys ocx cpl msi msp mst msix msixbundle appx appxbundle appinstaller gadget "
     "vbs vbe vb js jse mjs wsf wsh wsc ws sct hta ps1 ps1xml ps2 psc1 psm1 psd1 reg inf scf lnk url website "
     "chm hlp jar jnlp class apk app dmg pkg command workflow scpt applescript action deb rpm run elf sh bash csh ksh zsh "
-    "iso img vhd vhdx wim application ade adp mde xll xlam wll msc library-ms search-ms settingcontent-ms theme diagcab cab"
+    "iso img vhd vhdx wim application ade adp mde xll xlam wll msc library-ms search-ms settingcontent-ms theme diagcab diagcfg diagpkg cab "
+    "ins isp nsh shb shs vxd py pyw pyz appref-ms xbap rdp iqy slk"
 )
 _PROGRAMS = frozenset(_WORDS.split())
 _TYPES = frozenset(

@@ -104,10 +104,12 @@ def _mark_of(line: HtmlLine) -> int:
 
 
 def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
-    pieces = _separate(body, forward=forward)
+    pieces = _separate(body, forward=forward) or [_Piece("text", 0, 0)]
     if 1 in body.marked and all(piece.kind == "text" and not piece.sign for piece in pieces):
-        body = body._replace(marked=[mark * 2 for mark in body.marked])
-        pieces = _separate(body, forward=forward)
+        marked = body._replace(marked=[mark * 2 for mark in body.marked])
+        quoting = _separate(marked, forward=forward)
+        if any(piece.kind == "text" and _filled(body.shown, piece) for piece in quoting):  # else it is an indent, and all there is
+            body, pieces = marked, quoting
     if rest:
         body.shown.extend(rest)
         body.plain.extend(rest)

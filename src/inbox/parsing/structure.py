@@ -244,6 +244,7 @@ class _Scanner:
                 whole.opening = found.at
             if found.closing:
                 whole.closing = found.after
+                self.look_behind(found)
                 self.forget(found.place, unclosed=False)
                 at = found.after - 1
             elif len(self.parts) > self.most:
@@ -254,6 +255,13 @@ class _Scanner:
         if self.misses >= _MOST_MISSES:
             self.defects.add("parts-capped", "body", f"more than {_MOST_MISSES} lines that only begin like a delimiter")
         self.forget(0, unclosed=True)
+
+    def look_behind(self, end: _Delimiter) -> None:
+        """Note the part that begins behind the end boundary: it is none (RFC 2046 section 5.1.1), and some programs show it all the same."""
+        boundary = next(boundary for boundary, place in reversed(self.open) if place == end.place)
+        alone = sum(other == boundary for other, _ in self.open) == 1
+        if alone and (behind := self.delimiter(end.after - 1, len(self.raw))) and behind.place == end.place and not behind.closing:
+            self.defects.add("parts-behind-end", self.path[end.place].where, boundary)
 
     def enter(self, part: Part) -> int:
         """Open a part and the messages within it; the offset where the search for delimiters goes on."""

@@ -88,6 +88,8 @@ def hint_for(octets: bytes, hint: Hint) -> str | None:
 def _clean(text: str, odd: tuple[tuple[str, str], ...]) -> tuple[str, tuple[tuple[str, str], ...]]:
     if "\0" in text:
         text, odd = text.replace("\0", "\ufffd"), (*odd, ("nul", ""))
+    if "\n" in text:  # folds are gone: only an encoded word can hold one
+        odd = (*odd, ("encoded-word-invalid", text))
     return _LINE_BREAKS.sub(" ", text).strip(), odd
 
 
