@@ -25,7 +25,9 @@ def action_of(handler: str, options: Mapping[str, Any]) -> Found:
     open_names = sorted(set(names({key: value for key, value in options.items() if not (handler == "s3" and key == "key")})))
     if open_names:
         return None, None, ((f"{handler}: {{{open_names[0]}}} in an option", "it is left out: SES fills in nothing"),)
-    return read(options)
+    action, topic, told = read(options)
+    more = [name for name, value in options.items() if name not in _USED[handler] and value not in (None, _USUAL.get(name))]
+    return action, topic, (*told, *((f"{handler}: {name}", "it is left out: SES has no such option") for name in more))
 
 
 def header_of(label: str) -> AddHeaderAction | None:
@@ -63,7 +65,8 @@ def _prefix(key: Any) -> str | None:
 def _sns(options: Mapping[str, Any]) -> Found:
     if options.get("content") == "none":
         return None, str(options["topic"]), ()
-    return SNSAction(str(options["topic"]), "Base64" if options.get("encoding") == "Base64" else "UTF-8"), None, ()
+    encoded = str(options.get("encoding")).lower() == "base64"
+    return SNSAction(str(options["topic"]), "Base64" if encoded else "UTF-8"), None, ()
 
 
 def _lambda(options: Mapping[str, Any]) -> Found:
@@ -72,13 +75,35 @@ def _lambda(options: Mapping[str, Any]) -> Found:
 
 
 def _bounce(options: Mapping[str, Any]) -> Found:
-    return BounceAction(str(options["code"]), str(options["text"]), str(options["sender"]), options.get("status")), None, ()
+    code, usual, text = _TEMPLATES[str(options.get("reason") or "Undefined")]
+    status = options.get("status") or (usual if options.get("code") is None else None)
+    return BounceAction(str(options.get("code") or code), str(options.get("text") or text), str(options["sender"]), status), None, ()
 
 
 def _nothing(_: Mapping[str, Any]) -> Found:
     return None, None, ()
 
 
+_TEMPLATES: Mapping[str, tuple[str, str, str]] = {
+    "DoesNotExist": ("550", "5.1.1", "Mailbox does not exist"),
+    "MessageTooLarge": ("552", "5.3.4", "Message too large"),
+    "ExceededQuota": ("552", "5.2.2", "Mailbox full"),
+    "ContentRejected": ("500", "5.6.1", "Message content rejected"),
+    "Undefined": ("554", "5.0.0", "Unknown failure"),
+    "TemporaryFailure": ("450", "4.0.0", "Temporary failure"),
+}
+"""SES's own templates of bounces."""
+_USED: Mapping[str, frozenset[str]] = {
+    "s3": frozenset(("bucket", "key", "content", "scan")),
+    "sns": frozenset(("topic", "encoding", "content", "action", "scan")),
+    "lambda": frozenset(("function", "invocation", "scan")),
+    "ses-bounce": frozenset(("sender", "reason", "code", "status", "text")),
+    "add-header": frozenset(("name", "value")),
+    "discard": frozenset(("reason",)),
+    END: frozenset(("reason",)),
+}
+"""Options that an action says; any other that is set is told."""
+_USUAL: Mapping[str, str] = {"subject": "Amazon SES Email Receipt Notification", "if_exists": "fail"}
 _TABLE: Mapping[str, Callable[[Mapping[str, Any]], Found]] = {
     "s3": _s3,
     "sns": _sns,
