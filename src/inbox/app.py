@@ -173,6 +173,8 @@ class Inbox:
         recipients = facts.materials.mail.envelope.recipients
         served = tuple(recipient for recipient in recipients if self.rules.accepts(recipient))
         plan = decide(self.rules, facts, served) if served or not recipients else Plan(self.rules.version, RELAY_DENIED)
+        if self.rules.translated:
+            plan = replace(plan, in_order=True)
         if len(served) < len(recipients):
             strangers = {recipient: RELAY_DENIED for recipient in recipients if recipient not in served}
             plan = replace(plan, refused={**plan.refused, **strangers})

@@ -65,6 +65,8 @@ def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, .
             skip.append(step)
         elif "wait" not in before:
             run.append(step)
+        if plan.in_order and step not in skip:
+            break
     return tuple(run), tuple(skip)
 
 

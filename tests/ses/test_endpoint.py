@@ -149,7 +149,7 @@ def test_feedback_is_handed_on_before_the_answer(served):
     bounce = {"eventType": "Bounce", "mail": {"messageId": "x"}, "bounce": {"bouncedRecipients": [{"emailAddress": "a@b.test"}]}}
     served.post(SIGNER.sign(notification(Message=json.dumps(bounce))))
     assert [(feedback.feedback, feedback.recipients) for feedback in served.feedback] == [("bounce", ("a@b.test",))]
-    assert ("inbox_ses_records_total", '{"kind":"bounce"}', 1) in served.metrics.drain()
+    assert ("inbox_ses_records_total", '{"kind":"feedback","result":"bounce"}', 1) in served.metrics.drain()
 
 
 REQUESTS = [
