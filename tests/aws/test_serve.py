@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -126,3 +127,33 @@ def test_what_is_in_the_queue_is_kept_and_deleted_and_what_cannot_be_kept_stays(
     assert serving.stop() == 0
     mails = json.loads(serving.inbox("list", "--json"))
     assert sorted(recipient for mail in mails for recipient in mail["recipients"]) == ["sales@example.com", "support@example.com"]
+
+
+def with_content(n):
+    """A mail within the message, as raw delivery of an SNS action gives it to a queue."""
+    event = {
+        "notificationType": "Received",
+        "mail": {"messageId": f"m{n:05}", "source": "jane@example.org"},
+        "receipt": {"recipients": ["support@example.com"], "action": {"type": "SNS", "encoding": "BASE64"}},
+        "content": base64.b64encode(b"Subject: %d\r\n\r\nwords\r\n" % n).decode(),
+    }
+    return json.dumps(event)
+
+
+def test_what_was_deleted_from_the_queue_is_in_the_store_after_kill_9(serving, aws):
+    sqs, mails = aws.client("sqs"), 100
+    url = sqs.create_queue(QueueName="inbound")["QueueUrl"]
+    for start in range(0, mails, 10):
+        entries = [{"Id": str(n), "MessageBody": with_content(n)} for n in range(start, start + 10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+
+    def left():
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        return sum(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
+
+    serving.start("--sqs", url, "--workers", "0")
+    until(lambda: left() < mails - 20, "some are deleted")
+    serving.kill()
+    remaining = left()
+    assert 0 < remaining < mails
+    assert serving.count() >= mails - remaining
