@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbox.receipt_rules import ReceiptFilter, ReceiptRule, ReceiptRuleSet, Wishes, from_rules, read_data, rule_set_json, template, to_rules
-from inbox.receipt_rules.model import BounceAction, StopAction
+from inbox.receipt_rules.model import BounceAction, S3Action, StopAction
 from inbox.rules import load_text
 from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, TOPIC, WAITING, plugins, rule_sets
 
