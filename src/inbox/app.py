@@ -100,17 +100,18 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
-    def attempt(self, mail: Mail, step: Step, number: int, until: datetime | None = None) -> Ended:
+    def attempt(self, mail: Mail, step: Step, number: int, until: datetime | None = None, *, earlier: tuple[Step, ...] = ()) -> Ended:
         """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome.
 
         `until`: when the process that tries it has to end; the step is interrupted then. Such a process is handed the mail again by somebody
-        with a schedule of his own, who also knows when to give up, so that the age of the mail does not matter.
+        with a schedule of his own, who also knows when to give up, so that the age of the mail does not matter. `earlier`: the steps that were
+        done before it (`perform.earlier`).
         """
         began, seconds, first = time.perf_counter(), self.time_for(step), mail.received_at
         if until:
             first = datetime.now(UTC)
             seconds = max(0.1, min(seconds, (until - first).total_seconds()))
-        ended = perform.attempt(step, lambda: self._call(mail, step), number, first, self.settings.work, seconds)
+        ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
@@ -144,7 +145,7 @@ class Inbox:
         plan = self.judge(mail)
         run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while (until is None or datetime.now(UTC) < until) and (step := run.next()):
-            run.add_all(self.attempt(mail, step, 1, until))
+            run.add_all(self.attempt(mail, step, 1, until, earlier=perform.earlier(run.plan, run.states, step)))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)
@@ -172,6 +173,8 @@ class Inbox:
         recipients = facts.materials.mail.envelope.recipients
         served = tuple(recipient for recipient in recipients if self.rules.accepts(recipient))
         plan = decide(self.rules, facts, served) if served or not recipients else Plan(self.rules.version, RELAY_DENIED)
+        if self.rules.translated:
+            plan = replace(plan, in_order=True)
         if len(served) < len(recipients):
             strangers = {recipient: RELAY_DENIED for recipient in recipients if recipient not in served}
             plan = replace(plan, refused={**plan.refused, **strangers})
@@ -187,12 +190,12 @@ class Inbox:
         if state in ("deferred", "dead"):
             counter.count(f"inbox_{state}_total", handler=step.handler)
 
-    def _call(self, mail: Mail, step: Step) -> object:
+    def _call(self, mail: Mail, step: Step, earlier: tuple[Step, ...]) -> object:
         handler = self.plugins.handlers.entries.get(step.handler)
         if handler is None:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
-        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox)
+        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier)
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:

@@ -46,6 +46,7 @@ class Materials:
     part: str | None = None
     step: Step | None = None
     outbox: Outbox | None = None
+    earlier: tuple[Step, ...] = ()
 
     @property
     def envelope(self) -> Envelope:

@@ -30,7 +30,9 @@ class Metric(NamedTuple):
 METRICS: Mapping[str, Metric] = {
     "inbox_accepted_total": Metric("counter", "Mails answered with 250", ("source",)),
     "inbox_refused_total": Metric("counter", "Refusals of connections, commands, recipients and mails", ("reason",)),
-    "inbox_ses_records_total": Metric("counter", "What SES, SNS, SQS and S3 sent, by what it was", ("kind",)),
+    "inbox_ses_records_total": Metric(
+        "counter", "What SES, SNS, SQS and S3 sent, by what it was and what became of it", ("kind", "result")
+    ),
     "inbox_ses_failures_total": Metric("counter", "Messages of theirs that could not be taken, by why", ("reason",)),
     "inbox_connections_total": Metric("counter", "Connections that were greeted", ("source",)),
     "inbox_connections": Metric("gauge", "Connections that are open"),

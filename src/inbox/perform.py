@@ -65,6 +65,8 @@ def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, .
             skip.append(step)
         elif "wait" not in before:
             run.append(step)
+        if plan.in_order and step not in skip:
+            break
     return tuple(run), tuple(skip)
 
 
@@ -75,6 +77,13 @@ def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> 
     own = next(step for step in plan.steps if step.n == ended.outcome.n)
     later = [step for step in plan.steps if step.n > own.n and states.get(step.n) not in ENDED]
     return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
+
+
+def earlier(plan: Plan, states: Mapping[int, OutcomeState], step: Step) -> tuple[Step, ...]:
+    """The steps before this one that are done, for one of its recipients: what a handler may build upon."""
+    mine = {*step.recipients}
+    before = [other for other in plan.steps if other.n < step.n and states.get(other.n) == "done"]
+    return tuple(other for other in before if not mine or mine & {*other.recipients})
 
 
 def _gate(step: Step, state: OutcomeState | None) -> str:
@@ -119,10 +128,12 @@ def due(
     return now + timedelta(seconds=wait)
 
 
-def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work, seconds: float | None = None) -> Ended:
+def attempt(
+    step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work, seconds: float | None = None, mail: str | None = None
+) -> Ended:
     """Try one step once and say how it ended; `call` runs the handler, `number` counts attempts from 1, `first` is the mail's arrival.
 
-    `seconds`: how long it may take; None: as the step or the settings say.
+    `seconds`: how long it may take; None: as the step or the settings say. `mail`: its id, for the log.
     """
     try:
         with time_limit(seconds or step.timeout or work.step_timeout):
@@ -136,7 +147,7 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the unknown error is temporary
-        _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
+        _LOG.warning("handler raised", exc_info=True, extra={"mail": mail, "handler": step.handler, "rule": step.rule})
         return _again(step, number, first, work, f"{type(error).__name__}: {error}")
     return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row, stop=result.stop)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inbox.model import Mail, Receipt
 
 FACT_WANTS = ("mail", "envelope", "message", "facts", "settings", "memory", "part")
-HANDLER_WANTS = ("mail", "envelope", "message", "facts", "step", "settings", "memory", "outbox")
+HANDLER_WANTS = ("mail", "envelope", "message", "facts", "step", "settings", "memory", "outbox", "earlier")
 BUILTINS = ("inbox.facts", "inbox.handlers")
 
 Check = Callable[[Mapping[str, Any], tuple[str, ...], Mapping[str, Any]], Iterable[str]]
@@ -97,10 +97,11 @@ class Extension:
 def _options_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
     from pydantic import ConfigDict, create_model  # noqa: PLC0415  heavy, and not needed to find plugins
 
-    hints = _option_hints(function)
+    parameters = inspect.signature(function).parameters
+    hints = _option_hints(function, parameters)
     fields: dict[str, Any] = {}
     extra: Any = None
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (hints[parameter.name], default)
@@ -113,10 +114,12 @@ def _options_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
     return model
 
 
-def _option_hints(function: Callable[..., Any]) -> dict[str, Any]:
+def _option_hints(function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     """The annotations of the options alone: those of the positional names may be importable for type checkers only."""
     options = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
-    annotations = {name: p.annotation for name, p in inspect.signature(function).parameters.items() if p.kind in options}
+    annotations = {name: p.annotation for name, p in parameters.items() if p.kind in options}
+    if not annotations:
+        return {}
     plain = inspect.unwrap(function)
     return typing.get_type_hints(types.SimpleNamespace(__annotations__=annotations), getattr(plain, "__globals__", {}), include_extras=True)
 
@@ -124,7 +127,8 @@ def _option_hints(function: Callable[..., Any]) -> dict[str, Any]:
 def _check_signature(kind: str, name: str, function: Callable[..., Any], known: tuple[str, ...]) -> tuple[str, ...]:
     """The positional names, or PluginError: an unknown one, an option without annotation, a missing docstring."""
     wants = []
-    for parameter in inspect.signature(function).parameters.values():
+    parameters = inspect.signature(function).parameters
+    for parameter in parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             if parameter.name not in known:
                 raise PluginError(f"{kind} {name!r} wants {parameter.name!r}; it can have {', '.join(known)}, options go behind a `*`")
@@ -133,10 +137,10 @@ def _check_signature(kind: str, name: str, function: Callable[..., Any], known: 
             raise PluginError(f"{kind} {name!r} takes *{parameter.name}; name what it wants to see: {', '.join(known)}")
         elif parameter.annotation is parameter.empty:
             raise PluginError(f"{kind} {name!r}: option {parameter.name!r} has no annotation; write {parameter.name}: str, for example")
-    if not inspect.getdoc(function):
+    if not (function.__doc__ or inspect.getdoc(function)):
         raise PluginError(f"{kind} {name!r} has no docstring; its first line is the help that users see")
     try:
-        _option_hints(function)
+        _option_hints(function, parameters)
     except Exception as error:
         raise PluginError(
             f"{kind} {name!r}: an annotation cannot be read: {error}; options need names that are imported at run time"

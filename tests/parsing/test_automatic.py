@@ -52,6 +52,7 @@ PEOPLE = {  # header, text: none of these is a bounce or a robot, and each may b
         "Meine Lieferung konnte nicht zugestellt werden, bitte an max@firma.example melden.\n",
     ),
     "a car": ("Subject: Auto: Reparatur", "Mein Auto ist kaputt.\n"),
+    "sent through an outgoing filter": ("Subject: x\r\nX-Report-Abuse-To: spam@filter.example", "x\n"),
     "a holiday": ("Subject: Urlaub: Frage zur Buchung", "Was kostet das?\n"),
     "a pupil": ("Subject: Absence: Tom Miller", "He is ill.\n"),
     "two authors and a sender": ("From: bob@person.example, ann@person.example\r\nSender: ann@person.example", "x\n"),

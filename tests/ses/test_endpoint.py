@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from inbox.metrics import Metrics
 from inbox.sources.ses.endpoint import Endpoint
 from inbox.sources.ses.errors import Unfinished
 from inbox.sources.ses.intake import Intake
+from inbox.sources.ses.serving import Keeping
 from ses_signing import FOREIGN, ID, TOPIC, Signer, confirmation, event, notification
 
 SIGNER = Signer.make()
@@ -147,7 +149,7 @@ def test_feedback_is_handed_on_before_the_answer(served):
     bounce = {"eventType": "Bounce", "mail": {"messageId": "x"}, "bounce": {"bouncedRecipients": [{"emailAddress": "a@b.test"}]}}
     served.post(SIGNER.sign(notification(Message=json.dumps(bounce))))
     assert [(feedback.feedback, feedback.recipients) for feedback in served.feedback] == [("bounce", ("a@b.test",))]
-    assert ("inbox_ses_records_total", '{"kind":"bounce"}', 1) in served.metrics.drain()
+    assert ("inbox_ses_records_total", '{"kind":"feedback","result":"bounce"}', 1) in served.metrics.drain()
 
 
 REQUESTS = [
@@ -157,6 +159,7 @@ REQUESTS = [
     (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 411),
     (b"POST / HTTP/1.1\r\nContent-Length: 2, 3\r\n\r\n{}", 411),
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", 411),
+    (b"POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", 400),
     (b"POST / HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n", 413),
     (b"hello\r\n\r\n", 400),
     (b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400),
@@ -196,3 +199,28 @@ def test_draining_lets_what_is_under_way_be_kept(served):
     draining.result(10)
     thread.join(10)
     assert (answers, len(served.kept)) == ([200], 1)
+
+
+def test_large_mails_all_at_once_do_not_wait_for_each_other(served):
+    """Keeping one needs a thread of the event loop, of which there may be few."""
+    served.loop.set_default_executor(ThreadPoolExecutor(1))
+
+    async def keep(mail):
+        await asyncio.to_thread(mail.content.read)
+        served.kept.append(mail)
+        return mail.id
+
+    async def keeping():
+        return Keeping(keep)
+
+    served.endpoint._intake._keep = served.run(keeping())
+    octets = json.dumps(SIGNER.sign(notification())).encode()
+    with ThreadPoolExecutor(60) as clients:
+        assert list(clients.map(served.post, [octets] * 60)) == [200] * 60
+    assert len(served.kept) == 60
+
+
+def test_a_signature_with_sha_1_is_warned_of_once(served, caplog):
+    for _ in range(2):
+        assert served.post(SIGNER.sign(notification(SignatureVersion="1"))) == 200
+    assert caplog.text.count("SNS signs with SHA-1") == 1

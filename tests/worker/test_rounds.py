@@ -100,10 +100,10 @@ def test_the_plan_is_on_disk_before_an_acting_step_begins_and_each_outcome_befor
     seen = []
     original = Inbox.attempt
 
-    def attempt(self, mail, step, number):
+    def attempt(self, mail, step, number, **more):
         receipt = room.receipt(id_)
         seen.append((step.n, receipt.plan is not None, [outcome.n for outcome in receipt.outcomes]))
-        return original(self, mail, step, number)
+        return original(self, mail, step, number, **more)
 
     monkeypatch.setattr(Inbox, "attempt", attempt)
     work()

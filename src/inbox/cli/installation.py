@@ -94,6 +94,13 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield from _store(settings)
     yield _tls(settings)
     yield _relay(settings)
+    yield from _ses(settings)
+
+
+def _ses(settings: Settings) -> Iterator[Finding]:
+    from inbox.sources.ses.advice import advice
+
+    yield from (Finding("ses", verdict, words) for verdict, words in advice(settings))
 
 
 def _sqlite() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inbox.facts import attachments, bayes, dnsbl, envelope, headers, history, keywords, kinds, moment, reply_token, verdicts
+from inbox.facts import attachments, bayes, dnsbl, envelope, headers, history, identity, keywords, kinds, moment, reply_token, verdicts
 from inbox.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_facts(register: Register) -> None:
-    for table in (envelope.FACTS, headers.FACTS, attachments.FACTS, kinds.FACTS, moment.FACTS, reply_token.FACTS, verdicts.FACTS):
+    for table in (
+        identity.FACTS,
+        envelope.FACTS,
+        headers.FACTS,
+        attachments.FACTS,
+        kinds.FACTS,
+        moment.FACTS,
+        reply_token.FACTS,
+        verdicts.FACTS,
+    ):
         for name, function in table.items():
             register(name, function)
     register("seen", history.seen)

@@ -32,4 +32,19 @@ def weekday(mail: Mail, *, timezone: str = "UTC") -> str:
     return DAYS[_local(mail, timezone).weekday()]
 
 
-FACTS: Mapping[str, Callable[..., object]] = {"date": date, "hour": hour, "weekday": weekday}
+def year(mail: Mail, *, timezone: str = "UTC") -> str:
+    """Year of arrival, `2026`; timezone: a name such as Europe/Berlin."""
+    return f"{_local(mail, timezone).year:04}"
+
+
+def month(mail: Mail, *, timezone: str = "UTC") -> str:
+    """Month of arrival, `01` to `12`; timezone: a name such as Europe/Berlin."""
+    return f"{_local(mail, timezone).month:02}"
+
+
+def day(mail: Mail, *, timezone: str = "UTC") -> str:
+    """Day of the month of arrival, `01` to `31`; timezone: a name such as Europe/Berlin."""
+    return f"{_local(mail, timezone).day:02}"
+
+
+FACTS: Mapping[str, Callable[..., object]] = {"date": date, "year": year, "month": month, "day": day, "hour": hour, "weekday": weekday}

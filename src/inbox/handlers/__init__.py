@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inbox.handlers import files, forward, keeping, reply, webhook
+from inbox.handlers import (
+    add_header,
+    aws_bounce,
+    aws_dynamodb,
+    aws_events,
+    aws_lambda,
+    aws_s3,
+    aws_sns,
+    aws_sqs,
+    files,
+    forward,
+    keeping,
+    reply,
+    webhook,
+)
 from inbox.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -22,3 +36,11 @@ def register_handlers(register: Register) -> None:
     register("webhook", webhook.webhook, check=webhook.check, acts=True)
     register("forward", forward.forward, check=forward.check, sends=True)
     register("reply", reply.reply, check=reply.check, sends=True)
+    register("add-header", add_header.add_header, check=add_header.check)
+    register("s3", aws_s3.s3, check=aws_s3.check, acts=True)
+    register("sns", aws_sns.sns, check=aws_sns.check, acts=True)
+    register("sqs", aws_sqs.sqs, check=aws_sqs.check, acts=True)
+    register("lambda", aws_lambda.invoke, check=aws_lambda.check, acts=True)
+    register("eventbridge", aws_events.eventbridge, check=aws_events.check, acts=True)
+    register("dynamodb-put", aws_dynamodb.dynamodb_put, check=aws_dynamodb.check, acts=True)
+    register("ses-bounce", aws_bounce.ses_bounce, check=aws_bounce.check, sends=True)

@@ -54,6 +54,8 @@ _STYLES = frozenset(
     )
 )
 _PICTURE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,", re.IGNORECASE)
+_LINK = re.compile(r"https?://|mailto:|tel:|//|#", re.IGNORECASE)
+"""A mail has no place of its own: any other link would lead into the page that shows it (`/orders/17/cancel`)."""
 _FETCHES = re.compile(r"url|image|\\|expression|@|behavior", re.IGNORECASE)
 
 
@@ -89,7 +91,7 @@ def _filter(*, images: bool) -> Callable[[str, str, str], str | None]:
             own = text[:4].lower() == "cid:" or bool(_PICTURE.match(text))
             return value if own or (images and text[:8].lower().startswith(("http://", "https://"))) else None
         if attribute == "href":
-            return None if tag != "a" or text[:5].lower() in ("data:", "cid:") else value
+            return value if tag == "a" and _LINK.match(text) else None
         if attribute == "style":
             return ";".join(part for part in value.split(";") if not _FETCHES.search(part)) or None
         return value

@@ -10,7 +10,6 @@ connection that is lost between the final dot and the answer can make a mail arr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,8 @@ class Relay:
     def send(self, sender: str | None, recipients: Sequence[str], raw: bytes) -> str:
         """Hand over one mail; the server's answer. Deferred: try again; Failed: it will not be taken (the text says who refused what)."""
         letter = _Letter(sender, recipients, raw)
+        import asyncio  # noqa: PLC0415  only who sends pays for it
+
         return asyncio.run(self._send(letter))
 
     async def _send(self, letter: _Letter) -> str:

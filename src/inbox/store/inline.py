@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from inbox.deadline import TimeUp
 from inbox.errors import StoreError
 from inbox.model import Mail, MailState, Plan, Receipt
-from inbox.perform import Run
+from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
 from inbox.store.claims import Claim
 from inbox.store.suppression import Suppression
@@ -126,7 +126,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> R
         return store.receipt(mail.id)
     run = Run(mail, plan, store, claim.states if claim.plan else None)
     while datetime.now(UTC) < until and (step := run.next()):
-        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until))
+        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until, earlier=earlier(plan, run.states, step)))
     state = store.finish(mail, plan, words)
     receipt = store.receipt(mail.id) if claim.plan else replace(run.receipt(), state=state)
     if state == "settled":

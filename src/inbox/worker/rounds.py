@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Failed, StoreError
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
-from inbox.perform import Ended, gave_up, ready, refusals, skipped, with_skips
+from inbox.perform import Ended, earlier, gave_up, ready, refusals, skipped, with_skips
 from inbox.plugins import BUILTINS
 from inbox.store import Settlement
 from inbox.worker.slot import Slot
@@ -220,7 +220,7 @@ class Worker:
     def _attempt(self, hand: _Hand, step: Step) -> Ended:
         hand.tried.add(step.n)
         self._slot.begin(hand.mail.id, step.n, self._box.time_for(step))
-        ended = self._box.attempt(hand.mail, step, hand.claim.attempts.get(step.n, 0) + 1)
+        ended = self._box.attempt(hand.mail, step, hand.claim.attempts.get(step.n, 0) + 1, earlier=earlier(hand.plan, hand.states, step))
         if os.getpid() != self._pid:
             os._exit(_FORKED)  # a child of a handler came back: it must touch neither slot nor store
         self._slot.end()

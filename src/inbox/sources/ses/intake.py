@@ -88,8 +88,8 @@ class Intake:
             )
         else:
             self._mail(record)
-        kind = record.feedback if isinstance(record, Feedback) else record.ignore or record.kind
-        self._counter.count("inbox_ses_records_total", kind=kind)
+        result = record.feedback if isinstance(record, Feedback) else record.ignore or "taken"
+        self._counter.count("inbox_ses_records_total", kind=record.kind, result=result)
 
     def _confirmed(self, record: Confirmation) -> None:
         if record.url is None:

@@ -52,7 +52,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change attributes of an item, which is made if it is not there."""
+    """Change attributes of an item, which is made if it is not there. What is put as None is removed: the key of an index is there or not, never null."""
 
     key: Key
     put: Mapping[str, Any] = field(default_factory=dict)
@@ -61,13 +61,14 @@ class Update:
     when: When | None = None
 
     def request(self, table: str) -> dict[str, Any]:
+        put = {name: value for name, value in self.put.items() if value is not None}
         clauses = [
-            ("SET", [f"#{name} = :put_{name}" for name in self.put]),
-            ("REMOVE", [f"#{name}" for name in self.remove]),
+            ("SET", [f"#{name} = :put_{name}" for name in put]),
+            ("REMOVE", [f"#{name}" for name in (*self.remove, *(name for name in self.put if name not in put))]),
             ("ADD", [f"#{name} :add_{name}" for name in self.add]),
         ]
         text = " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses if parts)
-        values = {f"put_{name}": value for name, value in self.put.items()} | {f"add_{name}": value for name, value in self.add.items()}
+        values = {f"put_{name}": value for name, value in put.items()} | {f"add_{name}": value for name, value in self.add.items()}
         return {"TableName": table, "Key": typed_key(self.key), "UpdateExpression": text, **_expressions(self.when, text, values)}
 
 
