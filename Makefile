@@ -57,7 +57,7 @@ lambda-zip: $(VENV)/python
 
 # Builds the zip twice, which fetches packages: not part of `make test`.
 test-aws: $(VENV)/dev
-	INBOX_TEST_ZIP=1 $(BIN)/python -m pytest tests/deploy
+	LAMBDA_ZIP_TESTS=1 $(BIN)/python -m pytest tests/deploy
 
 $(VENV)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inbox needs Python 3.11 or later: make PYTHON=python3.11 ...")'

@@ -18,7 +18,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "deploy" / "aws"))
 import build_zip
 
-BUILDS = os.environ.get("INBOX_TEST_ZIP") == "1"
+BUILDS = os.environ.get("LAMBDA_ZIP_TESTS") == "1"
 OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT = 40_000_000
 JUDGE = """
