@@ -155,7 +155,7 @@ def test_what_is_no_library_stops_the_build(tmp_path):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> list[Path]:
     if not BUILDS:
-        pytest.skip("it fetches packages: make test-aws")
+        pytest.skip("it fetches packages: make test-zip")
     machine = "arm64" if os.uname().machine == "aarch64" else "x86_64"
     zips = [tmp_path_factory.mktemp("zip") / "lambda.zip" for _ in range(2)]
     said = []
