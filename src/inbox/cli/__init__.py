@@ -37,6 +37,7 @@ COMMANDS = {
     "dead": "kept",
     "quarantine": "kept",
     "stats": "kept",
+    "store": "stores",
     "import": "migrating",
     "export": "migrating",
     "plugins": "installation",
