@@ -111,7 +111,7 @@ class Inbox:
         if until:
             first = datetime.now(UTC)
             seconds = max(0.1, min(seconds, (until - first).total_seconds()))
-        ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds)
+        ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended
@@ -173,6 +173,8 @@ class Inbox:
         recipients = facts.materials.mail.envelope.recipients
         served = tuple(recipient for recipient in recipients if self.rules.accepts(recipient))
         plan = decide(self.rules, facts, served) if served or not recipients else Plan(self.rules.version, RELAY_DENIED)
+        if self.rules.translated:
+            plan = replace(plan, in_order=True)
         if len(served) < len(recipients):
             strangers = {recipient: RELAY_DENIED for recipient in recipients if recipient not in served}
             plan = replace(plan, refused={**plan.refused, **strangers})

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inbox import origins
+from inbox.aws.names import Account, Bucket, QueueUrl, Topic
 from inbox.errors import ConfigError
 from inbox.networks import Filters, read_network
 from inbox.options import Reference, Seconds
@@ -36,35 +37,10 @@ def _listener(text: str) -> str:
     return text
 
 
-def _bucket(text: str) -> str:
-    """`BUCKET` or `BUCKET/PREFIX`, without a slash at its end; ValueError says the form."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", text, re.DOTALL):
-        raise ValueError(f"{text!r} names no bucket; write BUCKET or BUCKET/PREFIX")
-    return text.rstrip("/")
-
-
-def _topic(text: str) -> str:
-    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", text):
-        raise ValueError(f"{text!r} is no topic; write its ARN, arn:aws:sns:REGION:ACCOUNT:NAME")
-    return text
-
-
 def _domain(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
         raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
     return text.lower()
-
-
-def _account(text: str) -> str:
-    if not re.fullmatch(r"\d{12}", text):
-        raise ValueError(f"{text!r} is no account; its number has 12 digits")
-    return text
-
-
-def _queue(text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/@]+/[^\s]*[A-Za-z0-9_-](\.fifo)?", text):
-        raise ValueError(f"{text!r} is no queue; write its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
-    return text
 
 
 def _network(text: str) -> str:
@@ -90,10 +66,8 @@ def _folder(path: Path) -> Path:
 Listener = Annotated[str, AfterValidator(_listener)]
 DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
-Bucket = Annotated[str, AfterValidator(_bucket)]
-QueueUrl = Annotated[str, AfterValidator(_queue)]
-Account = Annotated[str, AfterValidator(_account)]
-Topic = Annotated[str, AfterValidator(_topic)]
+Check = Literal["spam", "virus", "spf", "dkim", "dmarc"]
+Word = Literal["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
@@ -212,6 +186,7 @@ class Ses(_Table):
     signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
     max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
     rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
+    verdicts: Mapping[Check, Word] = Field(default_factory=dict)  # what is said of checks that nobody made; GRAY unless it stands here
     parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
     verified: tuple[
         DomainText, ...
@@ -241,6 +216,8 @@ class Log(_Table):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     addresses: bool = False
+    emf: bool = False  # metrics for CloudWatch on standard output, once a minute; a Lambda function always writes them
+    namespace: str = Field(default="inbox", min_length=1, max_length=255)  # of metrics in CloudWatch
 
 
 class Settings(_Table):
@@ -275,7 +252,8 @@ class Settings(_Table):
     def of(self, name: str) -> Mapping[str, Any]:
         """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too. No plugin sees those of another."""
         own = self.handlers.get(name, {})
-        return {**self.aws.model_dump(exclude_none=True), **own} if name in AWS_HANDLERS else own
+        said = {"verdicts": self.ses.verdicts} if self.ses.verdicts else {}
+        return {**self.aws.model_dump(exclude_none=True), **said, **own} if name in AWS_HANDLERS else own
 
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:

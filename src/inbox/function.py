@@ -7,16 +7,22 @@ and settings are loaded once and serve all events of one process; each mail come
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from inbox import config, logs
 from inbox.assemble import open_inbox
+from inbox.emf import emf_lines
 from inbox.errors import Deferred, InboxError
 from inbox.metrics import Metrics
 from inbox.model import Mail, Receipt, new_id
@@ -34,6 +40,8 @@ _LOG = logging.getLogger("inbox.function")
 _MARGIN = timedelta(seconds=3)
 """What is left of a function's time to write down how a step ended."""
 _LONGEST = timedelta(minutes=15)
+_AT_ONCE, _AHEAD = 4, 8
+"""Mails that are fetched at the same time; and that lie ready, as the disk of a function is small."""
 DISPOSITIONS = ("CONTINUE", "STOP_RULE", "STOP_RULE_SET")
 
 
@@ -70,19 +78,33 @@ class Function:
         try:
             batch = ses.read(event, settings=self.box.settings)
             with tempfile.TemporaryDirectory(prefix="inbox-") as folder:
-                ended = [self._take(item, Path(folder), f"{holder}-{n}", until) for n, item in enumerate(batch.items)]
+                fetched = self._fetched(batch.records, Path(folder))
+                ended = [self._take(item, fetched, f"{holder}-{n}", until) for n, item in enumerate(batch.items)]
             return self._answer(batch, ended)
         finally:
             self._hand_over()
 
-    def _take(self, item: Item, folder: Path, holder: str, until: datetime) -> _Ended:
+    def _fetched(self, records: Sequence[Record], folder: Path) -> Iterator[Callable[[], Mail | None]]:
+        """The mails of records that have one, in order; a few are fetched ahead, while others are worked on."""
+        wanted = [partial(ses.fetch, record, self.box.settings, folder) for record in records if _has_mail(record)]
+        if len(wanted) < 2:
+            yield from wanted
+            return
+        rest, begun = iter(wanted), deque[Future[Mail | None]]()
+        with ThreadPoolExecutor(_AT_ONCE, "inbox-fetch") as pool:
+            begun.extend(pool.submit(fetch) for fetch in islice(rest, _AHEAD))
+            while begun:
+                yield begun.popleft().result
+                begun.extend(pool.submit(fetch) for fetch in islice(rest, 1))
+
+    def _take(self, item: Item, fetched: Iterator[Callable[[], Mail | None]], holder: str, until: datetime) -> _Ended:
         """Everything that one message says; a record that fails does not keep the others from being done."""
         ended = _Ended(item)
         if item.error:
             ended.faults.append(_words(item.error))
         for record in item.records:
             try:
-                ended.receipts += self._record(record, folder, holder, until)
+                ended.receipts += self._record(record, fetched, holder, until)
             except InboxError as error:
                 ended.faults.append(f"{_name(record)}: {_words(error)}")
             except Exception as error:  # the unknown error is temporary, and must not stop the rest
@@ -93,14 +115,12 @@ class Function:
             _LOG.warning("not done, to come again", extra={"queued": item.id, "why": fault, "receives": item.receives})
         return ended
 
-    def _record(self, record: Record, folder: Path, holder: str, until: datetime) -> Sequence[Receipt]:
+    def _record(self, record: Record, fetched: Iterator[Callable[[], Mail | None]], holder: str, until: datetime) -> Sequence[Receipt]:
         result = record.ignore or "taken"
         self.metrics.count("inbox_ses_records_total", kind=record.kind, result=result)
         if isinstance(record, Feedback):
             _LOG.info("feedback", extra={"feedback": record.word, "about": record.message_id, "recipients": record.recipients})
-        if not isinstance(record, (Received, Object)) or record.ignore:
-            return ()
-        mail = ses.fetch(record, self.box.settings, folder)
+        mail = next(fetched)() if _has_mail(record) else None
         if mail is None:
             return ()
         try:
@@ -136,7 +156,10 @@ class Function:
 
     def _hand_over(self) -> None:
         """Print the metrics: CloudWatch reads them from the log (Embedded Metric Format)."""
-        self.metrics.drain()
+        service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "inbox")
+        for line in emf_lines(self.metrics, namespace=self.box.settings.log.namespace, service=service):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def disposition(box: Inbox, receipts: Sequence[Receipt], recipients: set[str]) -> str:
@@ -165,6 +188,10 @@ def _fault(receipt: Receipt, *, kept: bool) -> str | None:
     last = {outcome.n: outcome for outcome in receipt.outcomes}
     open_ = [f"step {n} {outcome.state}: {outcome.detail}" for n, outcome in last.items() if outcome.state in ("deferred", "dead")]
     return f"mail {receipt.mail.id} ({receipt.mail.source_key}) is {receipt.state}: {'; '.join(open_) or 'in hand elsewhere, or not begun'}"
+
+
+def _has_mail(record: Record) -> TypeGuard[Received | Object]:
+    return isinstance(record, (Received, Object)) and not record.ignore
 
 
 def _name(record: Record) -> str:

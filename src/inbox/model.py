@@ -286,6 +286,7 @@ class Plan:
 
     `decisions` holds the rules that were reached; rules that the index ruled out (`passed_over` of them) are made visible again from
     `seen`, the values that conditions read, by `inbox.rules.expand`. `refused` maps recipients to the reply that refuses them.
+    `in_order`: no step is begun before all steps ahead of it have ended, also those of other rules.
     """
 
     rules_version: str
@@ -297,6 +298,7 @@ class Plan:
     refused: Mapping[str, Reply] = field(default_factory=dict)
     seen: Mapping[str, Json] = field(default_factory=dict)
     passed_over: int = 0
+    in_order: bool = False
 
     def to_dict(self) -> dict[str, Json]:
         return {
@@ -309,6 +311,7 @@ class Plan:
             "refused": {recipient: reply.to_dict() for recipient, reply in self.refused.items()},
             "seen": dict(self.seen),
             "passed_over": self.passed_over,
+            "in_order": self.in_order,
         }
 
     @classmethod
@@ -323,6 +326,7 @@ class Plan:
             refused={recipient: Reply.from_dict(reply) for recipient, reply in data["refused"].items()},
             seen=data["seen"],
             passed_over=data["passed_over"],
+            in_order=data.get("in_order", False),
         )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inbox.receipt_rules import ReceiptFilter, ReceiptRule, ReceiptRuleSet, Wishes, from_rules, read_data, rule_set_json, template, to_rules
 from inbox.receipt_rules.model import AddHeaderAction, BounceAction, S3Action, StopAction
 from inbox.rules import load_text
-from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, WAITING, plugins, rule_sets
+from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, TOPIC, WAITING, plugins, rule_sets
 
 BUILT = plugins()
 SENDER = "mailer-daemon@example.com"
@@ -90,10 +90,10 @@ TOLD = [
     ("- {name: a, label: red, do: [store]}", "rule 'a': label 'red'"),
     ("- {name: a, set: {x: y}}", "rule 'a': set x"),
     ("- {name: a, do: [store]}", "rule 'a', action 1: store: SES has no such action"),
-    ("- {name: a, do: [{s3: {bucket: b, key: '{subject}'}}]}", "SES makes the key itself"),
-    ("- {name: a, do: [{s3: {bucket: '{subject}', key: '{ses_id}'}}]}", "s3: {subject} in an option"),
-    ("- {name: a, do: [{sns: {topic: t, content: none}}]}", "sns without content to t; it is left out"),
-    ("- {name: a, do: [{sns: {topic: t, on_error: continue, timeout: 5s}}]}", "action 1: sns: timeout"),
+    ("- {name: a, do: [{s3: {bucket: mails, key: '{id}'}}]}", "SES makes the key itself"),
+    ("- {name: a, do: [{add-header: {name: X-A, value: '{subject}'}}]}", "add-header: {subject} in an option"),
+    (f"- {{name: a, do: [{{sns: {{topic: '{TOPIC}', content: none}}}}]}}", f"sns without content to {TOPIC}; it is left out"),
+    (f"- {{name: a, do: [{{sns: {{topic: '{TOPIC}', on_error: continue, timeout: 5s}}}}]}}", "action 1: sns: timeout"),
     ("- {name: a, do: [end, store]}", "store stands behind end and never runs"),
     ("- {name: a, recipients: [a@example.com], stop: true}\n- {name: b, label: 'X-A: b'}", "StopAction ends it for the whole mail"),
     ("- {name: a, recipients: [a@example.com], refuse: No}\n- {name: b, label: 'X-A: b'}", "refuse ends judging for its recipients"),

@@ -159,6 +159,7 @@ REQUESTS = [
     (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 411),
     (b"POST / HTTP/1.1\r\nContent-Length: 2, 3\r\n\r\n{}", 411),
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", 411),
+    (b"POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", 400),
     (b"POST / HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n", 413),
     (b"hello\r\n\r\n", 400),
     (b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400),
@@ -214,6 +215,12 @@ def test_large_mails_all_at_once_do_not_wait_for_each_other(served):
 
     served.endpoint._intake._keep = served.run(keeping())
     octets = json.dumps(SIGNER.sign(notification())).encode()
-    with ThreadPoolExecutor(8) as clients:
-        assert list(clients.map(served.post, [octets] * 8)) == [200] * 8
-    assert len(served.kept) == 8
+    with ThreadPoolExecutor(60) as clients:
+        assert list(clients.map(served.post, [octets] * 60)) == [200] * 60
+    assert len(served.kept) == 60
+
+
+def test_a_signature_with_sha_1_is_warned_of_once(served, caplog):
+    for _ in range(2):
+        assert served.post(SIGNER.sign(notification(SignatureVersion="1"))) == 200
+    assert caplog.text.count("SNS signs with SHA-1") == 1

@@ -31,6 +31,7 @@ DEFAULT_LISTENER = "127.0.0.1:8025"
 @click.option("--key", type=click.Path(path_type=Path), help="TLS private key (PEM).")
 @click.option("--endpoint-url", metavar="URL", help="Where AWS is for handlers: http://127.0.0.1:5000, a stand-in on this machine.")
 @click.option("--verified", metavar="A,B", help="With --ses: verified domains (default: those of the recipients).")
+@click.option("--ses-setup", is_flag=True, help="With --ses: first write what SES writes to buckets and topics when rules are made.")
 @common
 def serve(settings: Settings, *, as_json: bool, **flags: Any) -> int:  # noqa: ARG001  logs are JSON anyway
     """Receive mail, keep it, and carry out what the rules say, until SIGTERM. SIGHUP, or a changed file, reloads the rules."""
@@ -38,6 +39,8 @@ def serve(settings: Settings, *, as_json: bool, **flags: Any) -> int:  # noqa: A
 
     settings = _listening(_overlay(settings, flags))
     logs.setup(settings.log.level, addresses=settings.log.addresses)
+    if flags["ses_setup"]:
+        _set_up(settings)
     daemon.serve(settings, _announce)
     return OK
 
@@ -49,6 +52,17 @@ def _overlay(settings: Settings, flags: dict[str, Any]) -> Settings:
     aws = {"endpoint": flags["endpoint_url"]} if flags["endpoint_url"] else {}
     ses = {"verified": tuple(filter(None, map(str.strip, flags["verified"].split(","))))} if flags["verified"] else {}
     return config.with_flags(settings, {**given, **{name: table for name, table in (("tls", tls), ("aws", aws), ("ses", ses)) if table}})
+
+
+def _set_up(settings: Settings) -> None:
+    """Buckets and topics that cannot be reached are an error now, and not with the first mail."""
+    from inbox.receipt_rules.serving import served
+    from inbox.receipt_rules.setup import announce
+
+    if not settings.ses.rules:
+        raise click.UsageError("--ses-setup is about the receipt rules that --ses names")
+    for line in announce(served(settings), settings.aws.model_dump(exclude_none=True)):
+        click.echo(f"set up: {line}", err=True)
 
 
 def _listening(settings: Settings) -> Settings:

@@ -29,14 +29,15 @@ def invoke(
     *,
     function: str,
     invocation: Literal["Event", "RequestResponse"] = "Event",
+    scan: bool = False,
 ) -> Done:
     """Invoke a function of AWS Lambda with the event that SES would send.
 
     function: its name, NAME:ALIAS or ARN. invocation: Event, without waiting for it, or RequestResponse: wait for its answer, for 30 s or what the step's
     `timeout` says. `{"disposition": "STOP_RULE"}` ends the rule, `STOP_RULE_SET` all rules, anything else goes on. A function that fails is invoked
-    again later. The mail itself is not in the event: put it into S3 in a step before, with `content: ses`.
+    again later. The mail itself is not in the event: put it into S3 in a step before, with `content: ses`. scan: as in sns.
     """
-    view = aws_mail.shown(mail, message, step, earlier, settings)
+    view = aws_mail.shown(mail, message, step, earlier, settings, scan=scan)
     event = view.event(ses_json.lambda_action(function, invocation)).encode()
     service = client("lambda", settings, read_timeout=step.timeout or PATIENCE, attempts=1)
     with calling(f"lambda:Invoke {function}"):

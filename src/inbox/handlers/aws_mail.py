@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,6 +25,14 @@ MOST_IN_MESSAGE = 256 * 1024
 """Octets of a message of SNS, SQS or EventBridge, with all that counts as part of it."""
 _IN_MEMORY = 1 << 20
 _HEAD = 1 << 16
+CHECKS = ("spam", "virus", "spf", "dkim", "dmarc")
+_MARKS: Mapping[str, tuple[bytes, ...]] = {
+    "spam": (b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X",),
+    "virus": (
+        rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-" + b"TEST-FILE!$H+H*",
+        b"WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FS",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,33 @@ class Shown:
         return {"processing_ms": int(taken.total_seconds() * 1000), "region": self.region, "added": self.added}
 
 
-def shown(mail: Mail, message: Message, step: Step, earlier: tuple[Step, ...], settings: Mapping[str, Any]) -> Shown:
-    """The mail for one step, with the fields that steps before it added."""
-    return Shown(mail, message, step, add_header.fields(earlier), region(settings))
+def shown(mail: Mail, message: Message, step: Step, earlier: tuple[Step, ...], settings: Mapping[str, Any], *, scan: bool = False) -> Shown:
+    """The mail for one step, with the fields that steps before it added. `scan`: say what scanners say of it."""
+    verdicts = mail.envelope.verdicts or _unchecked(mail, settings.get("verdicts", {}), scan=scan)
+    seen = replace(mail, envelope=replace(mail.envelope, verdicts=verdicts))
+    return Shown(seen, message, step, add_header.fields(earlier), region(settings))
+
+
+def _unchecked(mail: Mail, said: Mapping[str, str], *, scan: bool) -> dict[str, str]:
+    """Verdicts of a mail that nobody checked: GRAY, which says that nothing is known, or what the settings say. SES's scanners stay silent where they
+    are not asked; asked, they find what is made to be found.
+    """
+    found = {**dict.fromkeys(CHECKS, "gray"), **{name: word.lower() for name, word in said.items()}}
+    if not scan:
+        return {**found, "spam": "disabled", "virus": "disabled"}
+    return {**found, **dict.fromkeys(_test_files(mail), "fail")}
+
+
+def _test_files(mail: Mail) -> set[str]:
+    """What a scanner must find in a mail: the test mail of spam filters (GTUBE), the test file of virus scanners (EICAR), plain or in base64."""
+    found: set[str] = set()
+    with mail.content.open() as stream:
+        before = b""
+        while octets := stream.read(1 << 20):
+            here = before + octets
+            found |= {name for name, marks in _MARKS.items() if any(mark in here for mark in marks)}
+            before = here[-128:]
+    return found
 
 
 def region(settings: Mapping[str, Any]) -> str:

@@ -61,13 +61,14 @@ def s3(
     ]
     | None = None,
     if_exists: Literal["fail", "keep", "replace"] = "fail",
+    scan: bool = False,
 ) -> str:
     """Store the mail as an object of S3, once: a repeat finds it there and changes nothing.
 
     bucket: its name. key: where in it; `{id}` or `{ses_id}`, which SES uses, must be in it, and there are `{date}`, `{year}`, `{month}`, `{day}`, facts,
     captures and set values. content: raw, the octets as they came in, or ses, as SES would store them: its header block and what add-header added
     in front. sse: encryption at rest, AES256 or aws:kms, by default the bucket's. kms_key: id, alias/NAME or ARN, with aws:kms. storage_class: by
-    default STANDARD. if_exists: what to do when another mail is there: fail, keep it, or replace it.
+    default STANDARD. if_exists: what to do when another mail is there: fail, keep it, or replace it. scan: as in sns, with `content: ses`.
 
     The object has the mail's id in its metadata `inbox-mail`. It needs the permission s3:PutObject, and s3:GetObject to look at what is there.
     """
@@ -75,7 +76,7 @@ def s3(
     if content == "raw":
         head, skip = b"", 0
     else:
-        head, skip = aws_mail.shown(mail, aws_mail.head_of(mail), step, earlier, settings).front()
+        head, skip = aws_mail.shown(mail, aws_mail.head_of(mail), step, earlier, settings, scan=scan).front()
     return put(mail, place, head, skip, settings)
 
 

@@ -27,6 +27,8 @@ def sns(
     topic: str,
     encoding: Literal["base64", "utf8", "Base64", "UTF-8"] = "base64",
     content: Literal["full", "none"] = "full",
+    action: dict[str, str] | None = None,
+    scan: bool = False,
     subject: str = SUBJECT,
     overflow: dict[str, str] | None = None,
     group: str | None = None,
@@ -35,16 +37,31 @@ def sns(
 
     topic: its ARN. encoding: of the mail in it: base64, which is always right, or utf8, which loses octets that are no UTF-8; SES's
     spellings are taken too. content: full, or none for
-    the notification alone. subject: of the SNS message. overflow: `{bucket, key}`, also sse, kms_key and storage_class, as in s3: a mail over 150 KB, which
+    the notification alone. action: with `none`, what it says was done, in SES's words: `{type: S3, bucketName: NAME, objectKeyPrefix: mail}`, whose
+    objectKey is made as SES makes it. scan: say what scanners say, of which there are none here: spam and virus are GRAY, and FAIL for the test
+    files GTUBE and EICAR, in place of DISABLED. subject: of the SNS message. overflow: `{bucket, key}`, also sse, kms_key and storage_class, as in s3: a mail over 150 KB, which
     SNS does not take, is stored there as SES stores it and the notification says where, as that of an S3 action; without it such a step fails and the mail
     is kept. group: message group of a FIFO topic; a repeat has the same deduplication id there, other topics may get a message twice.
     """
-    view = aws_mail.shown(mail, message, step, earlier, settings)
-    where, text = _text(view, topic, encoding, content, overflow, settings)
+    view = aws_mail.shown(mail, message, step, earlier, settings, scan=scan)
+    if action:
+        where, text = "", fitting(view.notification(_action(action, topic, mail)))
+    else:
+        where, text = _text(view, topic, encoding, content, overflow, settings)
     arguments = {"TopicArn": topic, "Subject": clean(subject)[:99] or SUBJECT, "Message": text, **fifo(view, topic, group)}
     with calling(f"sns:Publish {topic}"):
         answer = client("sns", settings).publish(**arguments)
     return f"published {answer.get('MessageId')}{where}"
+
+
+def _action(action: Mapping[str, str], topic: str, mail: Mail) -> dict[str, str]:
+    """What a notification says was done: with the topic, and the key of an object where SES makes it."""
+    kind, rest = action["type"], {name: value for name, value in action.items() if name != "type"}
+    if kind != "S3" or "objectKey" in rest:
+        return {"type": kind, "topicArn": topic, **rest}
+    prefix = rest.get("objectKeyPrefix", "")
+    slash = "/" if prefix and not prefix.endswith("/") else ""
+    return {"type": kind, "topicArn": topic, **rest, "objectKey": f"{prefix}{slash}{ses_json.ses_id(mail)}"}
 
 
 def fifo(view: aws_mail.Shown, name: str, group: str | None) -> dict[str, str]:
@@ -93,6 +110,8 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: M
     """Problems of the options: no topic, a place for large mail that is none."""
     yield from aws_names.problems("topic", options["topic"])
     yield from aws_names.overflow_problems(options.get("overflow"))
+    if options.get("action") is not None and (options["content"] != "none" or "type" not in options["action"]):
+        yield "action: {type: S3, bucketName: NAME, objectKeyPrefix: mail}, and the like, with content: none"
     if "{" not in options["subject"] and (clean(options["subject"]) != options["subject"] or not 0 < len(options["subject"]) < 100):
         yield "subject: one line of at most 99 characters"
     yield from fifo_problems(options["topic"], options.get("group"))

@@ -75,6 +75,10 @@ def _bounce(options: Mapping[str, Any]) -> Found:
     return BounceAction(str(options["code"]), str(options["text"]), str(options["sender"]), options.get("status")), None, ()
 
 
+def _add_header(options: Mapping[str, Any]) -> Found:
+    return AddHeaderAction(str(options["name"]), str(options["value"])), None, ()
+
+
 def _nothing(_: Mapping[str, Any]) -> Found:
     return None, None, ()
 
@@ -84,6 +88,7 @@ _TABLE: Mapping[str, Callable[[Mapping[str, Any]], Found]] = {
     "sns": _sns,
     "lambda": _lambda,
     "ses-bounce": _bounce,
+    "add-header": _add_header,
     "discard": _nothing,
     END: _nothing,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from inbox.errors import ConfigError, Problem, RulesError
 from inbox.networks import Filters
-from inbox.receipt_rules.model import ReceiptRuleSet
-from inbox.receipt_rules.reading import merged, read
+from inbox.receipt_rules.documents import read_document
+from inbox.receipt_rules.local_names import ACCOUNT, local_names, pseudo_parameters
+from inbox.receipt_rules.model import Loss, ReceiptRuleSet
+from inbox.receipt_rules.reading import merged, read_data
+from inbox.receipt_rules.steps import WAITS
 from inbox.receipt_rules.translating import filter_lines, to_rules
 from inbox.rules import Rules, Translated, load_text
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.plugins import Plugins
 
+REGION = "us-east-1"
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -27,20 +32,45 @@ def load(settings: Settings, plugins: Plugins) -> Rules:
     Raises RulesError with every mistake, in the rule set or in what its translation asks for here.
     """
     files = settings.ses.rules
-    try:
-        rule_set = merged([read(file, parameters=settings.ses.parameters) for file in files])
-    except ConfigError as error:
-        raise RulesError(tuple(_problems(files[0], str(error).splitlines()))) from None
+    rule_set = served(settings)
     filters = (*settings.filters, *filter_lines(rule_set))
     domains = identities(settings, rule_set)
     text, losses = to_rules(replace(rule_set, filters=()), domains=domains, bounce="dsn")
-    notes = (*_about_identities(settings, domains), *map(str, losses), *_about_filters(files[0], filters))
+    notes = (
+        *_about_identities(settings, domains),
+        *(str(loss) for loss in losses if (loss.what, loss.instead) != WAITS),
+        *_about_filters(files[0], filters),
+    )
     try:
         rules = load_text(text, files[0], plugins, settings)
     except RulesError as error:
         words = (f"its translation does not load here: {problem.text}" for problem in error.problems)
         raise RulesError(tuple(_problems(files[0], words))) from None
     return replace(rules, files=files, translated=Translated(notes, filters))
+
+
+def served(settings: Settings) -> ReceiptRuleSet:
+    """The rule set of `settings.ses.rules`. Raises RulesError with every mistake in it."""
+    files = settings.ses.rules
+    try:
+        return merged([_read(file, settings) for file in files])
+    except ConfigError as error:
+        raise RulesError(tuple(_problems(files[0], str(error).splitlines()))) from None
+
+
+def _read(file: Path, settings: Settings) -> ReceiptRuleSet:
+    """A file with its references resolved as they would be on this machine."""
+    template = read_document(file)
+    region = settings.aws.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
+    account = settings.ses.account or ACCOUNT
+    named = local_names(template, region, account)
+    rule_set = read_data(template, str(file), parameters={**pseudo_parameters(region, account), **named, **settings.ses.parameters})
+    made_up = {name: value for name, value in named.items() if name not in settings.ses.parameters and not name.endswith(".Arn")}
+    if not made_up:
+        return rule_set
+    listed = ", ".join(f"{name} is {value}" for name, value in made_up.items())
+    note = Loss("AWS makes up names of what the template makes", f"here {listed}; ses.parameters says others")
+    return replace(rule_set, notes=(*rule_set.notes, note))
 
 
 def identities(settings: Settings, rule_set: ReceiptRuleSet) -> tuple[str, ...]:

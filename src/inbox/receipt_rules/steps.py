@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inbox.handlers import add_header
 from inbox.receipt_rules.model import (
     Action,
     AddHeaderAction,
@@ -22,6 +23,12 @@ from inbox.receipt_rules.writing import literal
 Step = str | dict[str, Any]
 Told = tuple[str, str]
 """What has no exact translation, and what is done instead."""
+
+WAITS: Told = (
+    "SES waits for this function before anything else is done",
+    "the rule's later steps wait for it, those of later rules do not when it has to be tried again",
+)
+"""Told of a function that SES waits for, where steps are not carried out strictly in order."""
 
 END = "end"
 """The handler that ends all later steps of a mail."""
@@ -42,12 +49,31 @@ def steps_of(action: Action) -> Made:
     topic = getattr(action, "topic_arn", None)
     if not topic or isinstance(action, (SNSAction, WorkmailAction)):
         return made
-    return Made((*made.steps, alert(topic)), made.labels, made.told)
+    return Made((*made.steps, alert(topic, action)), made.labels, made.told)
 
 
-def alert(topic: str) -> Step:
-    """The notification without content that SES publishes for an action with a TopicArn."""
-    return {"sns": {"topic": literal(topic), "content": "none"}}
+def scanned(step: Step) -> Step:
+    """The step of a rule whose mail is scanned: the verdicts of the scanners are said."""
+    if not isinstance(step, dict) or not (name := next((name for name in step if name in ("s3", "sns", "lambda")), None)):
+        return step
+    return {name: {**step[name], "scan": True}}
+
+
+def alert(topic: str, action: Action) -> Step:
+    """The notification without content that SES publishes for an action with a TopicArn: it says what was done."""
+    return {"sns": {"topic": literal(topic), "content": "none", "action": {name: literal(value) for name, value in _said(action).items()}}}
+
+
+def _said(action: Action) -> dict[str, str]:
+    """The action as a notification names it."""
+    if isinstance(action, S3Action):
+        return {"type": "S3", "bucketName": action.bucket_name, "objectKeyPrefix": action.object_key_prefix or ""}
+    if isinstance(action, LambdaAction):
+        return {"type": "Lambda", "functionArn": action.function_arn, "invocationType": action.invocation_type}
+    if isinstance(action, BounceAction):
+        status = {"statusCode": action.status_code} if action.status_code else {}
+        return {"type": "Bounce", "smtpReplyCode": action.smtp_reply_code, **status, "message": action.message, "sender": action.sender}
+    return {"type": "Stop"}
 
 
 def _s3(action: S3Action) -> Made:
@@ -70,11 +96,7 @@ def _lambda(action: LambdaAction) -> Made:
     options: dict[str, Any] = {"function": literal(action.function_arn), "invocation": action.invocation_type}
     if not action.waits:
         return Made(({"lambda": options},))
-    why = (
-        "SES waits for this function before anything else is done",
-        "the rule's later steps wait for it, those of later rules do not when it has to be tried again",
-    )
-    return Made(({"lambda": {**options, "on_error": "stop"}},), told=(why,))
+    return Made(({"lambda": {**options, "on_error": "stop"}},), told=(WAITS,))
 
 
 def bounce_step(action: BounceAction) -> Step:
@@ -90,6 +112,9 @@ def _bounce(action: BounceAction) -> Made:
 
 
 def _add_header(action: AddHeaderAction) -> Made:
+    options = {"name": action.header_name, "value": action.header_value}
+    if not any(add_header.check(options, (), {})):
+        return Made(({"add-header": {"name": action.header_name, "value": literal(action.header_value)}},))
     value = " ".join(action.header_value.replace("{", "(").replace("}", ")").split())
     label = f"{action.header_name}: {''.join(c for c in value if c.isprintable())}".strip()
     exact = "" if label == f"{action.header_name}: {action.header_value}" else " (some characters cannot stand in a label)"

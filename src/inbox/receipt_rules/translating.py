@@ -14,7 +14,7 @@ from inbox.networks import Filters
 from inbox.receipt_rules import checks
 from inbox.receipt_rules.matching import covers
 from inbox.receipt_rules.model import Action, AddHeaderAction, BounceAction, LambdaAction, Loss, ReceiptRule, ReceiptRuleSet, StopAction
-from inbox.receipt_rules.steps import END, Step, steps_of
+from inbox.receipt_rules.steps import END, Step, scanned, steps_of
 from inbox.receipt_rules.writing import RuleData, rules_text
 from inbox.rules import address
 
@@ -127,11 +127,7 @@ class _Translation:
         about: RuleData = {"recipients": list(dict.fromkeys(map(_entry, rule.recipients)))} if rule.recipients else {}
         off = {} if rule.enabled else {"enabled": False}
         if rule.scan_enabled:
-            self.tell(
-                "ScanEnabled: SES scans for spam and viruses",
-                "no rule acts on it; conditions can ask verdict.spam of mail that SES brings",
-                rule.name,
-            )
+            self.tell("ScanEnabled: SES scans for spam and viruses", "nothing is scanned here: its verdicts are GRAY", rule.name)
         if rule.tls_policy == "Require":
             self.tell("TlsPolicy Require: SES bounces later", "mail without TLS is refused before anything else is done for it", rule.name)
             yield {"name": f"{name}{WITHOUT_TLS}", **about, "when": {"tls": {"exists": False}}, "refuse": dict(NO_TLS), **off}
@@ -171,7 +167,7 @@ class _Translation:
         labels: list[str] = []
         for k, action in enumerate(actions, start=1):
             made = steps_of(action)
-            steps += made.steps
+            steps += map(scanned, made.steps) if rule.scan_enabled else made.steps
             labels += [label for label in made.labels if label not in labels]
             for what, instead in made.told:
                 self.tell(what, instead, rule.name, k)

@@ -125,7 +125,10 @@ class FileTest:
 
 @dataclass(frozen=True)
 class Translated:
-    """What comes with rules that were written for another system: what they do otherwise (`notes`), and IP filters as the setting has them."""
+    """What comes with rules that were written for another system: what they do otherwise (`notes`), and IP filters as the setting has them.
+
+    Mail is judged by those in force when it arrives, and steps are carried out strictly in order, as that system does.
+    """
 
     notes: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()

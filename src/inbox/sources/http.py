@@ -14,7 +14,6 @@ PATIENCE = 5.0  # seconds for a request, and again for its answer to be taken
 _LINE = re.compile(rb"([A-Z]{1,10}) (/[\x21-\x7e]{0,1023}) HTTP/1\.[01]\r\n")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r\n")
 _LONGEST = 8192  # octets of a request's head
-_AT_ONCE = 20  # requests
 _REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -55,12 +54,15 @@ def as_json(status: int, /, **words: str) -> Answer:
     return Answer(status, json.dumps(words) + "\n")
 
 
-async def open_http(name: str, listener: str, ask: Ask, *, longest: int = 0, seconds: float = PATIENCE) -> asyncio.Server:
-    """Serve on `HOST:PORT`. `longest`: octets of a body (0: bodies are not read); `seconds`: how long an answer may take.
+async def open_http(
+    name: str, listener: str, ask: Ask, *, longest: int = 0, seconds: float = PATIENCE, at_once: int = 20
+) -> asyncio.Server:
+    """Serve on `HOST:PORT`. `longest`: octets of a body (0: bodies are not read); `seconds`: how long an answer may take; `at_once`:
+    requests, who comes beyond is sent away without a word.
 
     ConfigError when it cannot listen there; `name` is the setting that said so.
     """
-    room = asyncio.Semaphore(_AT_ONCE)
+    room = asyncio.Semaphore(at_once)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -99,10 +101,12 @@ async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, l
     found = _LINE.match(head)
     if not found:
         return as_json(400, error="this is no HTTP request")
-    fields = head[found.end() : -2].decode("latin-1")
-    headers = {name.lower(): value for name, value in _FIELD.findall(fields)}
+    fields = [(name.lower(), value) for name, value in _FIELD.findall(head[found.end() : -2].decode("latin-1"))]
+    headers = dict(fields)
     method, path = found[1].decode(), found[2].decode().partition("?")[0]
     size = _size(headers, longest) if longest and method == "POST" else 0
+    if [name for name, _ in fields].count("content-length") > 1:
+        size = as_json(400, error="the length of the body is said twice")
     if isinstance(size, Answer):
         return size
     if size and headers.get("expect", "").lower() == "100-continue":

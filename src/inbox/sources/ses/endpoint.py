@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("inbox.ses")
 _AT_ONCE = 20  # messages
+_WAITING = 100  # requests, with those that are worked on: SNS delivers in bursts
 _PATIENCE = 60.0  # seconds for one message; SNS waits 15, then sends it again, which does no harm
 
 
@@ -34,10 +35,11 @@ class Endpoint:
         self._under_way: set[asyncio.Future[None]] = set()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="inbox-sns")  # its own: keeping a large mail needs one of asyncio's
         self._server: asyncio.Server | None = None
+        self._warned = False
 
     async def listen(self, listener: str) -> None:
         """ConfigError when it cannot."""
-        self._server = await open_http("sns", listener, self.answer, longest=LONGEST, seconds=_PATIENCE)
+        self._server = await open_http("sns", listener, self.answer, longest=LONGEST, seconds=_PATIENCE, at_once=_WAITING)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -60,15 +62,23 @@ class Endpoint:
             return as_json(503, error=str(reason))
         task = asyncio.get_running_loop().run_in_executor(self._pool, self._take, request.body)
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._ended)
         try:
             await asyncio.shield(task)
         except Exception as error:
             return self._failed(error)
         return as_json(200, status="ok")
 
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at once: whoever asked may be gone
+
     def _take(self, body: bytes) -> None:
         batch = read_http(body, certificate=self._certificate, settings=self._settings)
+        if batch.signature == "1" and not self._warned:
+            self._warned = True
+            _LOG.warning("SNS signs with SHA-1; set the topic's attribute SignatureVersion to 2, then [ses] signature_1 to false")
         for item in batch:
             self._intake.take(item)
 

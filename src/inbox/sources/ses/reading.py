@@ -73,12 +73,13 @@ def _reader(topics: Collection[str] | None, settings: Settings | None) -> _Reade
 
 def _signed(message: Mapping[str, Any], certificate: Certificate | None, reader: _Reader) -> Batch:
     confirmation = verified(message, reader.topics, certificate, reader.settings)
+    signature = text(message, "SignatureVersion")
     if confirmation is not None:
-        return Batch((Item((confirmation,)),))
+        return Batch((Item((confirmation,)),), signature=signature)
     item = _item(_message(message, reader, 1))
     if item.error and not item.records:
         raise item.error
-    return Batch((item,))
+    return Batch((item,), signature=signature)
 
 
 def _batch(payload: Mapping[str, Any], reader: _Reader) -> Batch:

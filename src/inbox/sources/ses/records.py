@@ -151,10 +151,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """An event, read. `queue`: it came from SQS, so that messages fail one by one (`failures`)."""
+    """An event, read. `queue`: it came from SQS, so that messages fail one by one (`failures`); `signature`: version of SNS's, if it was checked."""
 
     items: tuple[Item, ...]
     queue: bool = False
+    signature: str | None = None
 
     @property
     def records(self) -> tuple[Record, ...]:

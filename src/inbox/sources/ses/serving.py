@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from inbox.aws import client
 from inbox.sources.ses.certificates import Certificates
 from inbox.sources.ses.endpoint import Endpoint
-from inbox.sources.ses.intake import Intake
+from inbox.sources.ses.intake import Intake, log_feedback
 from inbox.sources.ses.queue import Queue
+from inbox.sources.ses.records import Feedback
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -61,14 +62,22 @@ class Keeping:
 
 
 async def open_ses(
-    settings: Settings, keep: Callable[[Mail], Coroutine[Any, Any, str]], hold: Callable[[], object | None], counter: Counter
+    settings: Settings,
+    keep: Callable[[Mail], Coroutine[Any, Any, str]],
+    hold: Callable[[], object | None],
+    counter: Counter,
+    *,
+    feedback: Callable[[Feedback], None] = log_feedback,
 ) -> Ses:
-    """Listen on `settings.sns` and poll `settings.sqs`. `keep` runs on this event loop. ConfigError when it cannot listen or boto3 is missing."""
+    """Listen on `settings.sns` and poll `settings.sqs`. `keep` runs on this event loop. ConfigError when it cannot listen or boto3 is missing.
+
+    `feedback` is called in threads; its message is acknowledged when it has returned.
+    """
     of_aws = settings.aws.model_dump(exclude_none=True)
     for service in ("s3", *(["sqs"] if settings.sqs else [])):
-        client(service, of_aws)  # what is wrong with boto3, region or endpoint is told now
+        await asyncio.to_thread(client, service, of_aws)  # what is wrong with boto3, region or endpoint is told now
     keeping = Keeping(keep)
-    intake = Intake(settings, keeping, counter)
+    intake = Intake(settings, keeping, counter, feedback=feedback)
     intake.sweep()
     endpoint = Endpoint(settings, intake, Certificates(), hold)
     if settings.sns:
