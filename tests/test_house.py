@@ -33,6 +33,7 @@ FLOORS = {
         "receipt_rules",
         "auth",
         "metrics",
+        "emf",
         "logs",
         "aws",
     ),
