@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from inbox import origins
 from inbox.aws.names import Account, Bucket, QueueUrl, Topic
 from inbox.errors import ConfigError
-from inbox.networks import Filters, name_server, read_network
+from inbox.networks import Filters, check_name_server, read_network
 from inbox.options import Reference, Seconds
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
@@ -42,12 +42,6 @@ def _domain(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
         raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
     return text.lower()
-
-
-def _name_server(text: str) -> str:
-    if name_server(text) is None:
-        raise ValueError(f"{text!r} is no name server; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353")
-    return text
 
 
 def _network(text: str) -> str:
@@ -78,7 +72,7 @@ Word = Literal["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
-NameServer = Annotated[str, AfterValidator(_name_server)]
+NameServer = Annotated[str, AfterValidator(check_name_server)]
 Positive = Annotated[Seconds, Field(gt=0)]
 
 

@@ -107,3 +107,10 @@ def name_server(text: str) -> tuple[str, int] | None:
         return str(ipaddress.ip_address(found[1] or found[3] or found[5])), int(found[2] or found[4] or 53)
     except ValueError:
         return None
+
+
+def check_name_server(text: str) -> str:
+    """The text again; ValueError says the form."""
+    if name_server(text) is None:
+        raise ValueError(f"{text!r} is no name server; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353")
+    return text

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     "--resolver", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Answers of DNS from a file instead of the network."
 )
 @common
-def auth(  # noqa: D417
-    file: str, ip: str | None, helo: str, sender: str | None, resolver: Path | None, settings: Settings, *, as_json: bool
-) -> int:
+def auth(file: str, ip: str | None, helo: str, sender: str | None, resolver: Path | None, settings: Settings, *, as_json: bool) -> int:
     """Say who really sent the mail in FILE: SPF, DKIM, DMARC, ARC. Exit status 0 when the author's domain is proved, else 1.
 
     A file for --resolver is JSON: {"example.com": {"TXT": ["v=spf1 -all"], "MX": ["10 mail.example.com"]}}; names that are not in it do not exist, and null instead of a
