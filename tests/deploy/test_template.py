@@ -32,7 +32,16 @@ IAM_NAMES = {
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},  # each of its actions needs the right for itself
 }
 """Where the right is not called as the operation is."""
-OF_PEOPLE = ("handlers/", "cli/", "worker/", "store/dynamodb/creation.py", "sources/ses/queue.py", "sources/ses/serving.py")
+OF_PEOPLE = (
+    "handlers/",
+    "cli/",
+    "worker/",
+    "receipt_rules/",
+    "demo/",
+    "store/dynamodb/creation.py",
+    "sources/ses/queue.py",
+    "sources/ses/serving.py",
+)
 """Files that the function never calls, or that call what the rules say: such handlers have statements of their own."""
 
 

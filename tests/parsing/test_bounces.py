@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from conftest import FIXTURES
 from inbox.parsing import parse
 from inbox.parsing.bounce_reasons import best_status, bounce_type, reason_of
+from inbox.parsing.bounce_signs import read_head
 
 REASONS = [
     ("5.1.1", "550 5.1.1 user unknown", "no-mailbox"),
@@ -36,6 +37,17 @@ REASONS = [
     (None, "La bo\u00eete aux lettres est pleine", "mailbox-full"),
     (None, "\u7528\u6237\u4e0d\u5b58\u5728", "no-mailbox"),
 ]
+SUBJECTS = [
+    "Mail delivery status notification", "nameserver problem", "Routing warning", "processing report", "transmission delayed", "system error", "Undeliverable: x", "Non-delivery",
+    "non remis", "Returned mail: x", "Message from a could not be delivered", "e-mail to b rejected", "Your message bounced", "failure notice", "Failed mail",
+    "Automatically rejected mail", "nondeliverable", "Delivery of x", "Could not send x", "couldn't be delivered", "Delay", "error sending", "Mail error", "User unknown",
+    "unknown recipient", "Mailbox full", "BOUNCE", "NDR", "Unzustellbar", "Zustellung", "\u00c9chec", "Impossible", "Entrega", "Devuelto", "devolvida", "mancato x",
+    "recapito", "onbestelbaar", "niet bezorgd", "ikke levere", "Toimitus", "Nedoru\u010ditelno", "niedor\u0119czony", "zwrot", "nie dostarczono", "utilisateur non x",
+    "Destinataire inconnu", "K\u00e9zbes\u00edt\u00e9s", "\u0414\u043e\u0441\u0442\u0430\u0432\u043a\u0430", "\u914d\u4fe1", "\u9001\u4fe1", "\u30a8\u30e9\u30fc", "\u9000\u4fe1", "\u9000\u56de",
+    "\u6295\u9012", "\u65e0\u6cd5", "\u7121\u6cd5", "\u672a\u9001", "\u4f20\u8f93", "\u50b3", "\uc804\uc1a1", "\ubc18\uc1a1", "\ubc30\ub2ec",
+]  # fmt: skip
+"""One for each way to say it."""
+
 STATUSES = [
     ("5.0.0", "550 5.2.2 over quota", "5.2.2"),
     ("5.1.1", "550 5.2.2 over quota", "5.1.1"),
@@ -46,6 +58,12 @@ STATUSES = [
     (None, "host 209.85.2.1 does not answer on port 550x", None),
     (None, None, None),
 ]
+
+
+def test_every_subject_of_a_bounce_speaks_for_one():
+    silent = [subject for subject in SUBJECTS if read_head(parse(f"Subject: {subject}\n\n".encode())).weight < 1]
+    assert silent == []
+    assert read_head(parse(b"Subject: Lunch\n\n")).weight == 0
 
 
 @pytest.mark.parametrize(("status", "words", "reason"), REASONS)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbox.receipt_rules import ReceiptFilter, ReceiptRule, ReceiptRuleSet, Wishes, from_rules, read_data, rule_set_json, template, to_rules
-from inbox.receipt_rules.model import AddHeaderAction, BounceAction, S3Action, StopAction
+from inbox.receipt_rules.model import BounceAction, S3Action, StopAction
 from inbox.rules import load_text
 from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, TOPIC, WAITING, plugins, rule_sets
 
@@ -25,27 +25,13 @@ def back(rule_set: ReceiptRuleSet, **options) -> ReceiptRuleSet:
 
 
 def normal(rule_set: ReceiptRuleSet) -> ReceiptRuleSet:
-    """The same rule set without what means nothing to SES: a slash that it puts in itself, a header that is added twice or too late."""
-    return replace(rule_set, rules=tuple(replace(rule, actions=tuple(_normal(rule.actions))) for rule in rule_set.rules))
+    """The same rule set without the slash that SES puts in itself."""
+    return replace(rule_set, rules=tuple(replace(rule, actions=tuple(map(_normal, rule.actions))) for rule in rule_set.rules))
 
 
-def _normal(actions):
-    headers = list(dict.fromkeys(action for action in actions if isinstance(action, AddHeaderAction)))
-    others = [action for action in actions if not isinstance(action, AddHeaderAction)]
-    if (
-        others
-        and isinstance(others[-1], StopAction)
-        and len(others) > 1
-        and getattr(others[-2], "topic_arn", "") is None
-        and others[-1].topic_arn
-    ):
-        others[-2:] = [replace(others[-2], topic_arn=others[-1].topic_arn), replace(others[-1], topic_arn=None)]
-    return headers + [
-        replace(action, object_key_prefix=(action.object_key_prefix or "").removesuffix("/") or None)
-        if isinstance(action, S3Action)
-        else action
-        for action in others
-    ]
+def _normal(action):
+    prefix = getattr(action, "object_key_prefix", None)
+    return replace(action, object_key_prefix=prefix.removesuffix("/")) if prefix else action
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,7 +76,9 @@ TOLD = [
     ("- {name: a, label: red, do: [store]}", "rule 'a': label 'red'"),
     ("- {name: a, set: {x: y}}", "rule 'a': set x"),
     ("- {name: a, do: [store]}", "rule 'a', action 1: store: SES has no such action"),
-    ("- {name: a, do: [{s3: {bucket: mails, key: '{id}'}}]}", "SES makes the key itself"),
+    ("- {name: a, do: [{s3: {bucket: inbound-mail, key: '{subject}/{id}'}}]}", "SES makes the key itself"),
+    ("- {name: a, do: [{s3: {bucket: inbound-mail, sse: AES256}}]}", "s3: sse; it is left out: SES has no such option"),
+    (f"- {{name: a, do: [{{sns: {{topic: '{TOPIC}', subject: '{{subject}}'}}}}]}}", "sns: {subject} in an option"),
     ("- {name: a, do: [{add-header: {name: X-A, value: '{subject}'}}]}", "add-header: {subject} in an option"),
     (f"- {{name: a, do: [{{sns: {{topic: '{TOPIC}', content: none}}}}]}}", f"sns without content to {TOPIC}; it is left out"),
     (f"- {{name: a, do: [{{sns: {{topic: '{TOPIC}', on_error: continue, timeout: 5s}}}}]}}", "action 1: sns: timeout"),
@@ -107,6 +95,11 @@ TOLD = [
 def test_what_ses_cannot_say_is_told(rules, words):
     _, losses = exported(rules)
     assert any(words in str(loss) for loss in losses), [str(loss) for loss in losses]
+
+
+def test_a_bounce_by_template_is_exported_with_its_code_status_and_text():
+    made, _ = exported(f"- {{name: a, do: [{{ses-bounce: {{sender: {SENDER}, reason: ExceededQuota}}}}]}}")
+    assert made.rules[0].actions == (BounceAction("552", "Mailbox full", SENDER, "5.2.2"),)
 
 
 def test_a_rule_with_a_condition_is_exported_switched_off():
@@ -130,6 +123,11 @@ def test_filters_and_scanning_are_taken_along():
         ("block-1", "Block", "192.0.2.0/24"),
         ("allow-2", "Allow", "192.0.2.1/32"),
     ]
+
+
+def test_a_rule_that_was_scanned_goes_back_scanned():
+    rule = ReceiptRule("a", True, actions=(S3Action("inbound-mail"),), scan_enabled=True)
+    assert back(ReceiptRuleSet("set", (rule,))).rules == (rule,)
 
 
 def test_more_rules_than_ses_takes_are_told():

@@ -10,6 +10,8 @@ import pytest
 from inbox.errors import ConfigError
 from inbox.receipt_rules import filter_lines, merged, read, read_data, to_rules
 from inbox.receipt_rules.model import S3Action, StopAction, to_api
+from inbox.rules import load_text
+from receipt_rules.rule_sets import plugins
 
 BAD = Path(__file__).parent / "bad"
 RULE = "AWS::SES::ReceiptRule"
@@ -188,3 +190,15 @@ def test_a_deep_file_and_a_large_one_are_refused_in_words(tmp_path):
     for path, words in ((deep, "nested too deep"), (large, "far smaller")):
         with pytest.raises(ConfigError, match=words):
             read(path)
+
+
+def test_rules_with_references_that_nobody_resolved_load_with_names_that_say_so(tmp_path):
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        SAM.replace("BucketName: !Ref Bucket", "BucketName: !Ref Elsewhere").replace("SmtpReplyCode: 550", "SmtpReplyCode: !Ref Code")
+    )
+    text, losses = to_rules(read(path))
+    load_text(text, tmp_path / "rules.yaml", plugins())
+    for name in ("bucket: unresolved-elsewhere", "000000000000:unresolved-Topic", "function: unresolved-Gate-Arn", "unresolved.invalid"):
+        assert name in text
+    assert "the reference ${Elsewhere} is not resolved" in " ".join(map(str, losses))

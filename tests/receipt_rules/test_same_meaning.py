@@ -14,7 +14,7 @@ from inbox.model import Outcome, Plan
 from inbox.receipt_rules import ReceiptRuleSet, Run, accepts, evaluate, to_rules
 from inbox.receipt_rules.model import Action, BounceAction
 from inbox.receipt_rules.steps import steps_of
-from inbox.rules import admit, decide, load_text
+from inbox.rules import admit, check, decide, load_text
 from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, WAITING, plugins, recipients, rule_sets
 
 BUILT = plugins()
@@ -154,3 +154,12 @@ def expected(runs, answer):
 
 def _silenced(actions: tuple[Action, ...]) -> tuple[Action, ...]:
     return tuple(replace(action, topic_arn=None) if getattr(action, "waits", False) else action for action in actions)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rule_set=rule_sets(st.one_of(S3, SNS, WAITING, HEADER, BOUNCE)), bounce=st.sampled_from(["refuse", "dsn"]))
+def test_what_is_written_passes_every_check_of_the_language(tmp_path_factory, rule_set, bounce):
+    path = tmp_path_factory.getbasetemp() / "checked.yaml"
+    path.write_text(to_rules(rule_set, domains=ALL_DOMAINS, bounce=bounce)[0], encoding="utf-8")
+    rules, problems = check(path, BUILT)
+    assert rules is not None, problems

@@ -60,6 +60,10 @@ NOTED = [
         "- name: a\n  when: {subject: x}\n  stop: true\n- name: b\n  refuse: No",
         "rule 'b': it refuses on content, so every mail is judged before its 250; that holds up the sender",
     ),
+    (
+        "- name: a\n  recipients: [u@corp.test]\n  stop: mail\n- name: b\n  refuse: No",
+        "rule 'b': it refuses once all recipients are known, so every mail is judged before its 250; that holds up the sender",
+    ),
 ]
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "dead": "kept",
     "quarantine": "kept",
     "stats": "kept",
+    "store": "stores",
     "import": "migrating",
     "export": "migrating",
     "plugins": "installation",

@@ -112,15 +112,18 @@ class Attachment:
     def _seen(self) -> tuple[int, str, str | None, Defects]:
         """Everything that needs the octets, from one decoding, piece by piece."""
         pieces, digest = self._part.pieces(), hashlib.sha256()
-        size, ends = 0, b""
+        size, head, tail = 0, b"", b""
         for piece in pieces:
             digest.update(piece)
             size += len(piece)
-            ends = ends + piece if len(ends) < _ENDS else ends[:_HEAD] + (ends[_HEAD:] + piece if len(piece) < _TAIL else piece)[-_TAIL:]
+            if len(head) < _ENDS:
+                head += piece
+            else:
+                tail = piece if len(piece) >= _TAIL else (tail or head[_HEAD:])[-_TAIL:] + piece
         odd = Defects()
         if pieces.code:
             odd.add(pieces.code, self._part.where, pieces.detail)
-        detected = detect_type(ends)
+        detected = detect_type(head[:_HEAD] + tail[-_TAIL:] if tail else head)
         if contradicts(self.type, self.filename, detected):
             odd.add("type-mismatch", self._part.where, f"{self.filename}: {self.type}, and holds {detected}")
         return size, digest.hexdigest(), detected, odd

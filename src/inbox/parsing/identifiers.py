@@ -12,10 +12,13 @@ _MOST = 1000
 
 def read_ids(text: str) -> tuple[str, ...]:
     """Every identifier of a field, with its angle brackets, each once, in order. Blanks within one come from folding and go."""
+    if not text:
+        return ()
     if "<" not in text:  # some mailers leave the brackets out
         text = " ".join(f"<{word}>" for word in text.split() if _BARE.fullmatch(word))
-    found = (f"<{_BLANK.sub('', match[1])}>" for match in _ID.finditer(text))
-    return tuple(dict.fromkeys(one for one in found if one != "<>"))[:_MOST]
+    found = dict.fromkeys(["<" + "".join(one.split()) + ">" for one in _ID.findall(text)])
+    found.pop("<>", None)
+    return tuple(found)[:_MOST]
 
 
 def read_id(text: str) -> str | None:

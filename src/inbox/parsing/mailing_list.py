@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from inbox.parsing.message import Message
 
-_NAMES = ("list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive", "mailing-list")
+_NAMES = frozenset(
+    ["list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive", "mailing-list"]
+)
 _ANGLES = re.compile(r"<([^<>]*)>")
 _MOST_URIS = 20
 
@@ -25,10 +27,11 @@ class MailingList:
         return {"id": self.id, "unsubscribe": list(self.unsubscribe)}
 
 
-def read_list(header: Callable[[str], tuple[str, ...]]) -> MailingList | None:
+def read_list(message: Message) -> MailingList | None:
     """None when no field of a list is there."""
-    if not any(header(name) for name in _NAMES):
+    if _NAMES.isdisjoint(message.names):
         return None
+    header = message.header
     named = next(iter(header("list-id")), "")
     angles = _ANGLES.findall(named)
     identifier = (angles[-1] if angles else named).strip().lower()

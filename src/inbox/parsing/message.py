@@ -30,7 +30,7 @@ from inbox.parsing.security import Security, read_security
 from inbox.parsing.structure import Part, outside, read_head, read_structure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, KeysView
     from datetime import datetime
 
     from inbox.model import Envelope, Json
@@ -72,6 +72,11 @@ class Message:
         """The decoded values of every field of that name, in order; the name's case does not matter."""
         found = self._head.index.get(name.lower())
         return tuple([header.value for header in found]) if found else ()
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names of all fields, in lower case, each once."""
+        return self._head.index.keys()
 
     @lazy
     def from_(self) -> tuple[Address, ...]:
@@ -200,7 +205,7 @@ class Message:
     @lazy
     def list(self) -> MailingList | None:
         """The mailing list that sent it, or None."""
-        return read_list(self.header)
+        return read_list(self)
 
     @lazy
     def automatic(self) -> Automatic | None:

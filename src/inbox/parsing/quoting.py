@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
 _LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
-_DIGIT = re.compile(r"\d")
+_HOT = re.compile(r"[:@>0-9_-](?:(?<=[:@>0-9])|(?<=-)(?=-|[^\S\n]*$)|(?<=_)(?=_))", re.MULTILINE)
 _INTRODUCES_LINES = 8  # more than any introduction takes
 _MARK = re.compile(r"\s{0,20}>")
 _NOT_MARK = re.compile(r"[\s>]{0,20}>{2,}[^<]*<{2,}\s*$")
@@ -74,8 +74,10 @@ def split_reply(text: str, limits: Limits, subject: str | None = None) -> ReplyT
     every = text.split("\n")
     end = min(text.count("\n", 0, limits.reply) + 1, limits.reply_lines)
     shown = every[:end]
-    clean = quotation.plain("\n".join(shown)).split("\n")
-    marked = [2 if _MARK.match(line) and not _NOT_MARK.match(line[:LOOK]) and not line.rstrip().endswith("<") else 0 for line in clean]
+    searched = text if end == len(every) else "\n".join(shown)
+    simple = quotation.plain(searched)
+    clean = shown.copy() if simple is searched else simple.split("\n")
+    marked = [2 if _is_marked(line) else 0 for line in clean] if ">" in simple else [0] * len(clean)
     return _split(_Body(shown, clean, marked, []), every[end:], forward=bool(subject and _FORWARD.match(subject[:100])))
 
 
@@ -94,6 +96,10 @@ def split_html(lines: Sequence[HtmlLine], limits: Limits, subject: str | None = 
     ]
     body = _Body([str(line) for line in used], clean, marked, [line.sign for line in used])
     return _split(body, [str(line) for line in lines[len(used) :]], forward=bool(subject and _FORWARD.match(subject[:100])))
+
+
+def _is_marked(line: str) -> bool:
+    return bool(_MARK.match(line)) and not _NOT_MARK.match(line[:LOOK]) and not line.rstrip().endswith("<")
 
 
 def _mark_of(line: HtmlLine) -> int:
@@ -119,6 +125,8 @@ def _split(body: _Body, rest: list[str], *, forward: bool) -> ReplyText:
     if not any(piece.kind == "text" and _filled(body.shown, piece) for piece in pieces) and not _all_quoted(body, pieces):
         pieces = [_Piece("text", 0, len(body.shown))]  # nothing above the quotation: it was sent on, and is what the person sends
     parts = [ReplyPart(piece.kind, _trimmed(body.shown[piece.start : piece.stop]), piece.sign) for piece in pieces]
+    if len(parts) == 1 and parts[0].kind == "text":
+        return ReplyText(parts[0].text or None, parts=tuple(part for part in parts if part.text))
     text, quoted, signature = (_joined(body, pieces, kind) for kind in KINDS)
     return ReplyText(text, quoted, signature, tuple(part for part in parts if part.text))
 
@@ -132,10 +140,10 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
     pieces: list[_Piece] = []
     at = begun = 0
     end = len(body.plain)
-    cold = _cold(body)
+    cold = [*_cold(body), False]
     while at < end:
         if cold[at]:
-            at += 1
+            at = cold.index(False, at)
             continue
         stop, sign, shared = _quotation(body, at, forward=forward)
         if stop == at:
@@ -159,21 +167,19 @@ def _separate(body: _Body, *, forward: bool) -> list[_Piece]:
 
 def _cold(body: _Body) -> list[bool]:
     """Which lines cannot begin a quotation, by a quick look: every introduction has a date, an address, a colon or a rule in its first lines."""
-    cold = [False] * len(body.plain)
-    answers = quotation.may_have_answer_above("\n".join(body.plain))
-    near = 0
-    for n in range(len(cold) - 1, -1, -1):
-        line = body.plain[n]
-        near = _INTRODUCES_LINES if _hot(line) else near - 1
-        if near <= 0 and not body.marked[n] and not (body.signs and body.signs[n]):
-            line = line[:LOOK]
-            cold[n] = not (quotation.is_forwarded(line) or (answers and quotation.answer_above(line)))
+    text = "\n".join(body.plain)
+    answers = quotation.may_have_answer_above(text)
+    cold = [not mark for mark in body.marked]
+    first = _HOT.search(text)
+    for n in range(text.count("\n", 0, first.start()) if first else len(cold), len(cold)):
+        if _HOT.search(body.plain[n]):
+            begin = max(0, n + 1 - _INTRODUCES_LINES)
+            cold[begin : n + 1] = [False] * (n + 1 - begin)
+    for n, line in enumerate(body.plain):
+        if cold[n]:
+            seen = quotation.is_forwarded(line[:LOOK]) or (answers and quotation.answer_above(line[:LOOK]))
+            cold[n] = not (seen or (body.signs and body.signs[n]))
     return cold
-
-
-def _hot(line: str) -> bool:
-    signs = ":" in line or "@" in line or ">" in line or "--" in line or "__" in line
-    return signs or line.rstrip()[-1:] == "-" or _DIGIT.search(line) is not None
 
 
 def _quotation(body: _Body, at: int, *, forward: bool) -> tuple[int, str, int]:

@@ -9,7 +9,6 @@ from inbox.parsing.quotation import any_word
 _MOST = 30
 """Lines that a signature may have."""
 
-_RFC_3676 = re.compile(r"--\s*$")
 _DELIMITER = re.compile(r"\s{0,3}(?:-{2,60}|_{2,80}|\+{2,60}|={3,60}|~{2,60}|\*{3,60}|-)\s*$")
 _LIST = re.compile(
     r"mailing list|mailman/listinfo|to unsubscribe|unsubscribe from this|listinfo|\S+@lists?\.|you received this (?:message|e-?mail) because|you are receiving this|"
@@ -36,7 +35,7 @@ _DISCLAIMER = re.compile(
 )
 _NAME = r"[^\W\d_][\w'.-]{0,25}(?: [^\W\d_][\w'.-]{0,25}){0,3}"
 _CLOSING = re.compile(
-    rf"\s{{0,8}}[*_]{{0,2}}(?:{any_word('closing')})(?:[\s,.!*_-]{{0,6}}$|(?P<name>(?:,|\s*[-/])\s?{_NAME}[.,]?\s*$))", re.IGNORECASE
+    rf"\s{{0,8}}[*_]{{0,2}}(?:{any_word('closing').replace('ı', 'i')})(?:[\s,.!*_-]{{0,6}}$|(?P<name>(?:,|\s*[-/])\s?{_NAME}[.,]?\s*$))"
 )
 _DASHED_NAME = re.compile(r"\s{0,3}(?:-{1,2}|~|/)\s?[^\W\d_a-zà-öø-ÿ][\w'.-]{0,25}(?:[ -][^\W\d_][\w'.-]{0,25}){0,2}\s*$")
 _BULLET = re.compile(r"\s{0,8}[-~/*•]")
@@ -78,7 +77,7 @@ def _paragraph(lines: list[str], end: int) -> int:
 def _delimiter(lines: list[str], end: int) -> int:
     """`-- ` (RFC 3676 section 4.3); other lines of signs when what follows is short and looks like a signature."""
     for at in range(max(0, end - _MOST), end - 1):
-        if _RFC_3676.match(lines[at]):
+        if lines[at].startswith("--") and not lines[at][2:].strip():
             return at
     for at in range(max(0, end - 8), end - 1):
         if _DELIMITER.match(lines[at]):
@@ -111,15 +110,22 @@ def _closing(lines: list[str], end: int) -> int:
     filled = 0
     for at in range(end - 1, max(0, end - 16) - 1, -1):
         line = lines[at]
-        if not line.strip():
+        bare = line.strip()
+        if not bare:
             continue
-        if len(line) > 100 or line.rstrip().endswith("?") or _POSTSCRIPT.match(line) or filled > 9:
+        if len(line) > 100 or bare[-1] == "?" or (bare[0] in "pPnN" and _POSTSCRIPT.match(line)) or filled > 9:
             return end
-        found = _CLOSING.match(line)
-        if found and (filled if found["name"] is None else not found["name"].strip(" ,-/")[:1].islower()):
+        found = _CLOSING.match(_folded(line))
+        if found and (filled if found["name"] is None else not line[found.start("name") :].strip(" ,-/")[:1].islower()):
             return at
         filled += 1
     return end
+
+
+def _folded(line: str) -> str:
+    """In lower case and as long as before, also with the two letters i of Turkish."""
+    low = line.lower()
+    return low if low.isascii() else low.replace("i\u0307", "i").replace("ı", "i")
 
 
 def _dashed_name(lines: list[str], end: int) -> int:

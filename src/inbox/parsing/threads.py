@@ -16,18 +16,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inbox.parsing.identifiers import read_ids
-from inbox.parsing.subjects import read_subject
+from inbox.parsing.subjects import Subject, read_subject
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
 
-_ORIGINALS = (
-    "x-original-message-id",
-    "x-microsoft-original-message-id",
-    "x-google-original-message-id",
-    "x-originalmessageid",
-    "original-message-id",
-    "x-ses-message-id",
+_ORIGINALS = dict.fromkeys(
+    [
+        "x-original-message-id",
+        "x-microsoft-original-message-id",
+        "x-google-original-message-id",
+        "x-originalmessageid",
+        "original-message-id",
+        "x-ses-message-id",
+    ]
 )
 _SES = re.compile(r"<([^@<>]+)@(?:[a-z0-9-]+\.)?amazonses\.com>", re.IGNORECASE)
 _CONVERSATION = 22  # octets of Thread-Index that all mails of a conversation share; each answer adds five
@@ -56,10 +58,7 @@ class Conversation:
     @property
     def by_subject(self) -> str | None:
         """The weakest key: the same subject among the same people."""
-        if not self.subject:
-            return None
-        people = hashlib.sha256("\n".join(self.people).encode("utf-8", "replace")).hexdigest()[:12]
-        return f"subject:{self.subject}#{people}" if self.people else f"subject:{self.subject}"
+        return _by_subject(self.subject, self.people) if self.subject else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +76,33 @@ def read_conversation(message: Message) -> Conversation:
     """From the header alone."""
     subject = read_subject(message.subject or next(iter(message.header("thread-topic")), ""))
     index, answered = _thread_index(next(iter(message.header("thread-index")), ""))
-    own = dict.fromkeys([*([message.message_id] if message.message_id else []), *read_ids(" ".join(_values(message)))])
+    own = dict.fromkeys([*([message.message_id] if message.message_id else []), *_own(message)])
     parents = dict.fromkeys([*message.in_reply_to, *reversed(message.references)])
-    found = Conversation(None, None, tuple(parents), tuple(own), index, subject.base, subject.answer, _people(message))
-    key, evidence = _key(message, found, answered=answered)
-    return Conversation(key, evidence, *(getattr(found, name) for name in ("parents", "own", "index", "subject", "answer", "people")))
+    people = _people(message)
+    key, evidence = _named_key(message, subject, index if answered else None) or _subject_key(subject.base, people)
+    return Conversation(key, evidence, tuple(parents), tuple(own), index, subject.base, subject.answer, people)
 
 
-def _key(message: Message, found: Conversation, *, answered: bool) -> tuple[str | None, str | None]:
+def _named_key(message: Message, subject: Subject, index: str | None) -> tuple[str, str] | None:
     """An answer without references goes by subject and people; its own identifier would be a conversation of one."""
     if message.references:
         return message.references[0], "references"
     if message.in_reply_to:
         return message.in_reply_to[0], "in-reply-to"
-    if found.index and answered:
-        return f"index:{found.index}", "thread-index"
-    if message.message_id and not (found.answer and found.subject):
+    if index:
+        return f"index:{index}", "thread-index"
+    if message.message_id and not (subject.answer and subject.base):
         return message.message_id, "message-id"
-    return found.by_subject, "subject" if found.subject else None
+    return None
+
+
+def _subject_key(base: str, people: tuple[str, ...]) -> tuple[str | None, str | None]:
+    return (_by_subject(base, people), "subject") if base else (None, None)
+
+
+def _by_subject(base: str, people: tuple[str, ...]) -> str:
+    digest = hashlib.sha256("\n".join(people).encode("utf-8", "replace")).hexdigest()[:12]
+    return f"subject:{base}#{digest}" if people else f"subject:{base}"
 
 
 class Threads:
@@ -151,14 +159,18 @@ def normal_id(message_id: str) -> str:
     return _SES.sub(r"<\1@amazonses.com>", message_id)
 
 
-def _values(message: Message) -> Iterator[str]:
-    for name in _ORIGINALS:
-        for value in message.header(name):
-            yield value if "<" in value else f"<{value}>"
+def _own(message: Message) -> tuple[str, ...]:
+    """What the mail was called before a server changed its identifier."""
+    if _ORIGINALS.keys().isdisjoint(message.names):
+        return ()
+    values = [value for name in _ORIGINALS for value in message.header(name)]
+    return read_ids(" ".join([value if "<" in value else f"<{value}>" for value in values]))
 
 
 def _thread_index(value: str) -> tuple[str | None, bool]:
     """The shared part of Thread-Index (MS-OXOMSG section 2.2.1.3) in hexadecimal, and whether an answer was added to it."""
+    if not value:
+        return None, False
     try:
         octets = binascii.a2b_base64(value.encode("ascii"))
     except (binascii.Error, UnicodeEncodeError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.parsing.embedded import decode_uu, decode_yenc
@@ -15,7 +16,8 @@ from inbox.parsing.embedded import decode_uu, decode_yenc
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_WINDOW = 1 << 18
+_WINDOW = 1 << 17  # larger pieces cost more: the memory of each is given back to the system
+_SMALL = 1000
 _TOKEN = re.compile(r"(?:\s*+\([^()]*+\))*+\s*+\"?([\w-]+)", re.ASCII)
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/]+")
 _TEXTS = re.compile(rb"([^=]*+)(=*+)")
@@ -148,9 +150,37 @@ class Decoding:
 
 def _decoded(octets: bytes | memoryview) -> bytes:
     try:
+        if isinstance(octets, bytes) and len(octets) > _SMALL and (decode := _quick_decoder()):
+            return decode(_one_line(octets))
+    except binascii.Error:
+        pass  # not sound as it stands
+    try:
         return binascii.a2b_base64(octets)
     except binascii.Error:
         return b""
+
+
+@cache
+def _quick_decoder() -> Callable[[bytearray | bytes], bytes] | None:
+    """pybase64 is ten times as fast as binascii, and optional. It raises binascii.Error where a single character is foreign."""
+    try:
+        from pybase64 import b64decode  # noqa: PLC0415 (optional)
+    except ImportError:
+        return None
+    return partial(b64decode, validate=True)
+
+
+def _one_line(octets: bytes) -> bytearray | bytes:
+    """Without line ends. Those of lines of one length are cut out by their places."""
+    line = bytearray(octets.rstrip(b"\r\n"))
+    first = line.find(b"\n")
+    for end, octet in ((first, b"\n"), (first - 1, b"\r")):
+        if end > 0 and octet in line[end : end + 1]:
+            every = line[end :: end + 1]
+            if every.count(octet) < len(every):
+                return octets.translate(None, b"\r\n")
+            del line[end :: end + 1]
+    return line
 
 
 def _padded(digits: bytes) -> bytes:

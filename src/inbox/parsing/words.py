@@ -56,7 +56,12 @@ def decode_value(raw: bytes, hint: Hint = no_hint) -> Value:
 
 def unfold(raw: bytes) -> bytes:
     """One line of octets, trimmed: every fold becomes one blank (RFC 5322 section 2.2.3)."""
-    return (_FOLD.sub(b" ", raw) if b"\n" in raw else raw).strip()
+    raw = raw.strip()
+    if b"\n" not in raw:
+        return raw
+    if raw.count(b"\r") == raw.count(b"\r\n"):
+        return b" ".join([line.strip(b" \t\r") for line in raw.split(b"\n")]).strip()
+    return _FOLD.sub(b" ", raw).strip()
 
 
 def decode_text(octets: bytes, hint: Hint = no_hint) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inbox.receipt_rules.model import Action, AddHeaderAction, BounceAction, LambdaAction, S3Action, SNSAction
@@ -13,8 +13,17 @@ from inbox.rules.placeholders import Name, Text, names
 
 _HEADER = re.compile(r"([A-Za-z0-9-]{1,50}): (\S.{0,2046})")
 
-Found = tuple[Action | None, str | None, tuple[Told, ...]]
-"""An action, or the topic of a notification without content, and what is lost."""
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A notification without content: its topic, and what it says was done, when it says it."""
+
+    topic: str
+    kind: str | None = None
+
+
+Found = tuple[Action | None, Alert | None, tuple[Told, ...]]
+"""An action or an alert, and what is lost."""
 
 
 def action_of(handler: str, options: Mapping[str, Any]) -> Found:
@@ -25,7 +34,9 @@ def action_of(handler: str, options: Mapping[str, Any]) -> Found:
     open_names = sorted(set(names({key: value for key, value in options.items() if not (handler == "s3" and key == "key")})))
     if open_names:
         return None, None, ((f"{handler}: {{{open_names[0]}}} in an option", "it is left out: SES fills in nothing"),)
-    return read(options)
+    action, alert, told = read(options)
+    more = [name for name, value in options.items() if name not in _USED[handler] and value not in (None, _USUAL.get(name))]
+    return action, alert, (*told, *((f"{handler}: {name}", "it is left out: SES has no such option") for name in more))
 
 
 def header_of(label: str) -> AddHeaderAction | None:
@@ -34,10 +45,12 @@ def header_of(label: str) -> AddHeaderAction | None:
     return AddHeaderAction(found[1], found[2]) if found else None
 
 
-def with_topic(action: Action | None, topic: str) -> Action | None:
-    """The action with this topic, when it can have one and has none."""
+def with_topic(action: Action | None, alert: Alert) -> Action | None:
+    """The action with the topic of an alert, when it can have one, has none, and the alert does not speak of another kind."""
+    if action is None or alert.kind not in (None, action.kind.removesuffix("Action")):
+        return None
     if isinstance(action, (S3Action, LambdaAction, BounceAction)) and action.topic_arn is None:
-        return replace(action, topic_arn=topic)
+        return replace(action, topic_arn=alert.topic)
     return None
 
 
@@ -62,8 +75,10 @@ def _prefix(key: Any) -> str | None:
 
 def _sns(options: Mapping[str, Any]) -> Found:
     if options.get("content") == "none":
-        return None, str(options["topic"]), ()
-    return SNSAction(str(options["topic"]), "Base64" if options.get("encoding") == "Base64" else "UTF-8"), None, ()
+        said = options.get("action")
+        return None, Alert(str(options["topic"]), str(said["type"]) if said else None), ()
+    encoded = str(options.get("encoding")).lower() == "base64"
+    return SNSAction(str(options["topic"]), "Base64" if encoded else "UTF-8"), None, ()
 
 
 def _lambda(options: Mapping[str, Any]) -> Found:
@@ -72,7 +87,9 @@ def _lambda(options: Mapping[str, Any]) -> Found:
 
 
 def _bounce(options: Mapping[str, Any]) -> Found:
-    return BounceAction(str(options["code"]), str(options["text"]), str(options["sender"]), options.get("status")), None, ()
+    code, usual, text = _TEMPLATES[str(options.get("reason") or "Undefined")]
+    status = options.get("status") or (usual if options.get("code") is None else None)
+    return BounceAction(str(options.get("code") or code), str(options.get("text") or text), str(options["sender"]), status), None, ()
 
 
 def _add_header(options: Mapping[str, Any]) -> Found:
@@ -83,6 +100,26 @@ def _nothing(_: Mapping[str, Any]) -> Found:
     return None, None, ()
 
 
+_TEMPLATES: Mapping[str, tuple[str, str, str]] = {
+    "DoesNotExist": ("550", "5.1.1", "Mailbox does not exist"),
+    "MessageTooLarge": ("552", "5.3.4", "Message too large"),
+    "ExceededQuota": ("552", "5.2.2", "Mailbox full"),
+    "ContentRejected": ("500", "5.6.1", "Message content rejected"),
+    "Undefined": ("554", "5.0.0", "Unknown failure"),
+    "TemporaryFailure": ("450", "4.0.0", "Temporary failure"),
+}
+"""SES's own templates of bounces."""
+_USED: Mapping[str, frozenset[str]] = {
+    "s3": frozenset(("bucket", "key", "content", "scan")),
+    "sns": frozenset(("topic", "encoding", "content", "action", "scan")),
+    "lambda": frozenset(("function", "invocation", "scan")),
+    "ses-bounce": frozenset(("sender", "reason", "code", "status", "text")),
+    "add-header": frozenset(("name", "value")),
+    "discard": frozenset(("reason",)),
+    END: frozenset(("reason",)),
+}
+"""Options that an action says; any other that is set is told."""
+_USUAL: Mapping[str, str] = {"subject": "Amazon SES Email Receipt Notification", "if_exists": "fail"}
 _TABLE: Mapping[str, Callable[[Mapping[str, Any]], Found]] = {
     "s3": _s3,
     "sns": _sns,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inbox.networks import Filter
-from inbox.receipt_rules.actions import action_of, header_of, with_topic
+from inbox.receipt_rules.actions import Alert, action_of, header_of, with_topic
 from inbox.receipt_rules.matching import covers
 from inbox.receipt_rules.model import Action, BounceAction, Loss, ReceiptFilter, ReceiptRule, ReceiptRuleSet, StopAction, to_api
 from inbox.receipt_rules.reading import limits
@@ -93,7 +93,7 @@ class _Export:
         recipients = rule.recipients.entries if rule.recipients else ()
         ends = next((k for k, action in enumerate(actions, start=1) if isinstance(action, StopAction)), len(actions))
         policy: Any = tls
-        return ReceiptRule(self._name(name), rule.enabled, policy, recipients, actions[:ends], self.wishes.scan)
+        return ReceiptRule(self._name(name), rule.enabled, policy, recipients, actions[:ends], self.wishes.scan or _scans(rule))
 
     def _name(self, name: str) -> str:
         """A name that SES takes."""
@@ -132,15 +132,17 @@ class _Export:
                 self.tell(f"{step.handler} stands behind {END} and never runs", "it is left out", rule.name, n)
                 continue
             ended = step.handler == END
-            found, topic, told = action_of(step.handler, step.options)
+            found, alert, told = action_of(step.handler, step.options)
             for what, instead in told:
                 self.tell(what, instead, rule.name, n)
             self._tell_of_control(rule, step, n)
-            joined = with_topic(last, topic) if topic else None
-            if topic and joined is None and not _stops_next(rule, n):
-                self.tell(f"sns without content to {topic}", "it is left out: SES publishes that only with another action", rule.name, n)
-            elif joined is not None:
+            joined = with_topic(last, alert) if alert else None
+            if joined is not None:
                 last = joined
+            elif alert and not _belongs_to_stop(rule, n, alert):
+                self.tell(
+                    f"sns without content to {alert.topic}", "it is left out: SES publishes that only with another action", rule.name, n
+                )
             if found is not None:
                 if last is not None:
                     yield last
@@ -201,26 +203,29 @@ def _says_nobody(rule: Rule) -> bool:
     return rule.name == NOBODY and rule.refuse is not None and not rule.when and all(fact.startswith("recipient") for fact in rule.facts)
 
 
+def _scans(rule: Rule) -> bool:
+    """Whether some step says what scanners say."""
+    return any(step.options.get("scan") is True for step in rule.steps)
+
+
 def _shown(condition: Condition) -> str:
     return f"{condition.fact} ({condition.operator})"
 
 
-def _stops_next(rule: Rule, n: int) -> bool:
-    """Whether nothing but the end of the rule set comes behind step n, so that its topic is that of the Stop."""
-    return all(step.handler == END for step in rule.steps[n:]) and bool(rule.stop or rule.steps[n:])
+def _belongs_to_stop(rule: Rule, n: int, alert: Alert) -> bool:
+    """Whether nothing but the end of the rule set comes behind step n, so that its alert is that of the Stop."""
+    ends = all(step.handler == END for step in rule.steps[n:]) and bool(rule.stop or rule.steps[n:])
+    return ends and alert.kind in (None, "Stop")
 
 
 def _last_topic(rule: Rule) -> str | None:
-    """The topic of the Stop: of a notification without content that stands right before the end and belongs to no other action."""
-    steps = [step for step in rule.steps if step.handler != END]
-    if not steps:
+    """The topic of the Stop: of an alert that stands right before the end and belongs to no other action."""
+    steps = [action_of(step.handler, step.options) for step in rule.steps if step.handler != END]
+    alert = steps[-1][1] if steps else None
+    if alert is None or alert.kind not in (None, "Stop"):
         return None
-    *before, last = steps
-    _, topic, _ = action_of(last.handler, last.options)
-    if topic is None or not before:
-        return topic
-    found, earlier, _ = action_of(before[-1].handler, before[-1].options)
-    return topic if earlier or with_topic(found, topic) is None else None
+    found, earlier, _ = steps[-2] if len(steps) > 1 else (None, None, ())
+    return alert.topic if earlier or with_topic(found, alert) is None else None
 
 
 def rule_set_json(made: ReceiptRuleSet) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from inbox.receipt_rules import checks
 from inbox.receipt_rules.matching import covers
 from inbox.receipt_rules.model import Action, AddHeaderAction, BounceAction, LambdaAction, Loss, ReceiptRule, ReceiptRuleSet, StopAction
 from inbox.receipt_rules.steps import END, Step, scanned, steps_of
+from inbox.receipt_rules.unresolved import closed, recipient
 from inbox.receipt_rules.writing import RuleData, rules_text
 from inbox.rules import address
 
 NOBODY = "recipients of no rule"
 WITHOUT_TLS = " without TLS"
 NO_TLS = {"code": 530, "status": "5.7.0", "text": "TLS is required for this recipient; use STARTTLS"}
-UNRESOLVED = "unresolved.invalid"
 
 Bounces = Literal["refuse", "dsn"]
 
@@ -44,7 +44,7 @@ def to_rules(rule_set: ReceiptRuleSet, *, domains: Iterable[str] | None = None, 
 def _for_nobody(rule_set: ReceiptRuleSet, domains: Sequence[str]) -> Iterator[RuleData]:
     """The rule that refuses recipients of our domains that no enabled rule is for: SES refuses them at RCPT."""
     live = [rule for rule in rule_set.rules if rule.enabled]
-    entries = tuple(dict.fromkeys(_entry(entry) for rule in live for entry in rule.recipients))
+    entries = tuple(dict.fromkeys(recipient(entry) for rule in live for entry in rule.recipients))
     if any(not rule.recipients for rule in live) or (entries and all(covers(entries, [domain]) for domain in domains)):
         return
     served = list(_recipient_conditions(entries))
@@ -78,15 +78,6 @@ def filter_lines(rule_set: ReceiptRuleSet) -> list[str]:
     return [f"{one.policy.lower()} {one.cidr}" for one in rule_set.filters]
 
 
-def _entry(entry: str) -> str:
-    """A recipient as rules.yaml has it; one with an open reference becomes a name that nobody can have (RFC 2606)."""
-    if not checks.is_open(entry):
-        return entry
-    local, at, _ = entry.rpartition("@")
-    local = "".join(c if c.isalnum() or c in "+-._" else "-" for c in local).strip("-.")
-    return f"{local or 'unresolved'}@{UNRESOLVED}" if at else UNRESOLVED
-
-
 class _Translation:
     """One rule set while it is translated."""
 
@@ -103,7 +94,7 @@ class _Translation:
 
     def domains(self) -> Iterator[str]:
         """The domains of all recipients, also of rules that are switched off; said, because SES has a list of its own."""
-        entries = [_entry(entry) for rule in self.rule_set.rules for entry in rule.recipients]
+        entries = [recipient(entry) for rule in self.rule_set.rules for entry in rule.recipients]
         found = list(dict.fromkeys(entry.rpartition("@")[2].lower() for entry in entries))
         if not self.rule_set.rules:
             return
@@ -124,7 +115,7 @@ class _Translation:
 
     def _rule(self, rule: ReceiptRule, n: int) -> Iterator[RuleData]:
         name = self._name(rule.name)
-        about: RuleData = {"recipients": list(dict.fromkeys(map(_entry, rule.recipients)))} if rule.recipients else {}
+        about: RuleData = {"recipients": list(dict.fromkeys(map(recipient, rule.recipients)))} if rule.recipients else {}
         off = {} if rule.enabled else {"enabled": False}
         if rule.scan_enabled:
             self.tell("ScanEnabled: SES scans for spam and viruses", "nothing is scanned here: its verdicts are GRAY", rule.name)
@@ -160,7 +151,7 @@ class _Translation:
         end = next((k for k, action in enumerate(rule.actions, start=1) if isinstance(action, StopAction)), len(rule.actions))
         for k, action in enumerate(rule.actions[end:], start=end + 1):
             self.tell(f"{action.kind} stands behind a StopAction and never runs", "it is left out", rule.name, k)
-        return rule.actions[:end]
+        return tuple(map(closed, rule.actions[:end]))
 
     def _steps(self, rule: ReceiptRule, actions: Sequence[Action]) -> tuple[list[Step], list[str]]:
         steps: list[Step] = []

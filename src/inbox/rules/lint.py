@@ -164,12 +164,7 @@ def _above(entry: str, rules: Rules) -> bool:
 
 def _content(rules: Rules) -> Iterator[tuple[Rule, str]]:
     """One hint when refusals need the content: then every mail is judged before it is accepted."""
-    if rules.refuses_on_content:
-        first = next(rule for rule in rules.rules if rule.enabled and not rule.shadow and rule.refuse is not None and _late(rules, rule))
-        yield first, "it refuses on content, so every mail is judged before its 250; that holds up the sender"
-
-
-def _late(rules: Rules, rule: Rule) -> bool:
-    """Whether this refusal waits for the content, by itself or because of an earlier rule."""
-    before = [other for other in rules.rules[: rule.n] if other.enabled and not other.shadow and other.ends]
-    return any(not all(map(rules.known_early, other.facts)) for other in (*before, rule))
+    for rule in rules.late[:1]:
+        read = {fact for other in rules.rules[: rule.n + 1] for fact in other.facts}
+        when = "once all recipients are known" if all(map(rules.known_early, read)) else "on content"
+        yield rule, f"it refuses {when}, so every mail is judged before its 250; that holds up the sender"

@@ -179,20 +179,25 @@ class Rules:
         asked = {name for rule in self.rules for name in rule.facts} | {name for text in texts for name in names(text) if name not in made}
         return frozenset(name for name in asked if not is_personal(name))
 
-    @cached_property
+    @property
     def refuses_on_content(self) -> bool:
-        """Whether some refusal needs more than the envelope: its own conditions do, or those of a rule before it that may end it first;
-        a rule for other recipients may, when its stop is for the whole mail.
+        """Whether some refusal can only be decided once the mail is there."""
+        return bool(self.late)
+
+    @cached_property
+    def late(self) -> tuple[Rule, ...]:
+        """Rules whose refusal needs more than the envelope: their own conditions do, or those of a rule before that may end it first; a rule
+        for other recipients may, when its stop is for the whole mail.
         """
-        earlier = False
+        found, earlier = [], False
         for rule in self.rules:
             if not rule.enabled or rule.shadow:
                 continue
             content = not all(self.known_early(fact) for fact in rule.facts)
             if rule.refuse is not None and (content or earlier):
-                return True
+                found.append(rule)
             earlier = earlier or (rule.ends and content) or (rule.ends_all and rule.chooses)
-        return False
+        return tuple(found)
 
     @property
     def judged_before_reply(self) -> bool:
