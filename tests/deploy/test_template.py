@@ -286,3 +286,22 @@ def test_the_table_is_the_one_that_the_store_makes(template):
     wanted = definition("mails")
     assert {name: table[name] for name in wanted if name != "TableName"} == {name: wanted[name] for name in wanted if name != "TableName"}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+def test_the_alarm_on_dead_steps_asks_for_the_metric_that_the_function_prints(template, monkeypatch):
+    import json
+
+    from inbox.emf import emf_lines
+    from inbox.metrics import Metrics
+
+    metrics = Metrics()
+    metrics.count("inbox_dead_total", handler="webhook")
+    [line] = [json.loads(line) for line in emf_lines(metrics, service="Function")]
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    [asked] = template["Resources"]["StepsDead"]["Properties"]["Metrics"]
+    found = re.fullmatch(
+        r"SELECT SUM\((\w+)\) FROM SCHEMA\((\w+), ([\w, ]+)\) WHERE service = '\$\{Function\}'", asked["Expression"]["Sub"]
+    )
+    assert found[1] in [metric["Name"] for metric in directive["Metrics"]]
+    assert found[2] == directive["Namespace"]
+    assert sorted(found[3].split(", ")) == sorted(directive["Dimensions"][0])

@@ -334,3 +334,36 @@ def test_commands_say_what_is_wrong(inbox, arguments, status, words):
     assert found[0] == status
     assert words in found[1]
     assert found[1].count(b"\n") == 1
+
+
+# what it costs
+
+
+@pytest.fixture
+def requests(new_table):
+    """A store that keeps mails for 30 days, and the names of the requests that it makes."""
+    store, made = new_table(query="days=30"), []
+
+    def note(model, **_):
+        made.append(model.name)
+
+    store._table.client.meta.events.register("before-call.dynamodb", note)
+    yield store, made
+    store._table.client.meta.events.unregister("before-call.dynamodb", note)
+
+
+def test_a_mail_costs_as_many_requests_as_the_docs_say(requests, new_mail, new_plan, ended):
+    store, made = requests
+    mail, plan = new_mail(key="ses:1"), new_plan({}, {})
+    store.arrive(mail, "h1", soon())
+    store.planned(mail, plan)
+    store.settled(mail, ended(1))
+    store.settled(mail, ended(2), Row("t", {"a": 1}))
+    store.finish(mail, plan)
+    assert made == ["TransactWriteItems", "PutItem", "UpdateItem", "TransactWriteItems", "Query", "GetItem", "TransactWriteItems"]
+    made.clear()
+    store.arrive(new_mail(key="ses:1"), "h2", soon())
+    assert made == ["TransactWriteItems", "GetItem", "BatchGetItem"], "a repeat"
+    made.clear()
+    store.memory().earlier("seen", "k", mail, timedelta(hours=1))
+    assert made == ["BatchGetItem", "TransactWriteItems", "Query"]

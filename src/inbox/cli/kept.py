@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Kept = SqliteStore | DynamoStore
 
-of_store = click.option("--store", "url", metavar="URL", help="Look into dynamodb://TABLE instead of the folder.")
+of_store = click.option("--store", "url", metavar="URL", help="Look into dynamodb://TABLE (default: the setting `store`, else the folder).")
 STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
@@ -53,12 +54,13 @@ def list_(
 
 
 def _opened(settings: Settings, url: str | None) -> Kept:
-    """The store to look into: a table, if one is named, or the folder."""
-    if url is None:
-        return open_store(settings, read_only=True)
-    from inbox.store.dynamodb import open_dynamodb
+    """The store to look into: the table or folder that is named, or that functions keep mail in, else the folder of the daemon."""
+    place = url or settings.store
+    if place and "://" in place:
+        from inbox.store.dynamodb import open_dynamodb
 
-    return open_dynamodb(url, settings.aws.model_dump(exclude_none=True))
+        return open_dynamodb(place, settings.aws.model_dump(exclude_none=True))
+    return open_store(settings.model_copy(update={"dir": Path(place)}) if place else settings, read_only=True)
 
 
 @click.command()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inbox.parsing.limits import Limits
 
 _UNCLOSED_LINK = re.compile(r"[(<\[]\s*https?://[^\s)>\]]*$")
-_LINK_END = re.compile(r"\s{0,8}[^\s<>()]{0,300}[)>\]]|\s{0,8}[(<]{0,2}https?://\S+(?:\s?>)?\s*$")
+_LINK_END = re.compile(r"\s{0,8}(?=\S{0,300}[/=&%#?.])[^\s<>()\[]{1,300}[)>\]]|\s{0,8}[(<]{1,2}https?://\S+(?:\s?>)?\s*$")
 _HOT = re.compile(r"[:@>0-9_-](?:(?<=[:@>0-9])|(?<=-)(?=-|[^\S\n]*$)|(?<=_)(?=_))", re.MULTILINE)
 _INTRODUCES_LINES = 8  # more than any introduction takes
 _MARK = re.compile(r"\s{0,20}>")
