@@ -22,6 +22,7 @@ OK, NO, USAGE, AGAIN = 0, 1, 2, 75
 COMMANDS = {
     "serve": "serving",
     "work": "serving",
+    "functions": "functions",
     "process": "mails",
     "parse": "mails",
     "explain": "mails",
