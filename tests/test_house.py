@@ -33,11 +33,12 @@ FLOORS = {
         "receipt_rules",
         "auth",
         "metrics",
+        "emf",
         "logs",
         "aws",
     ),
     2: ("perform", "app", "store", "send"),
-    3: ("assemble", "function", "reception", "worker", "supervise", "daemon", "sources"),
+    3: ("assemble", "function", "local_functions", "reception", "worker", "supervise", "daemon", "sources"),
     4: ("cli", "demo", "web", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import clock
 import crash
 import damage
+import inline
 import limits
 import stopping
 import syscalls
@@ -56,6 +57,8 @@ PROOFS = (
     Proof("locked", damage.locked, (10, 10, 7)),
     Proof("moved", damage.moved, (5, 2, 1)),
     Proof("two-daemons", damage.two_daemons, (5, 2, 1)),
+    Proof("inline-sqlite", inline.inline_sqlite, (10_000, 2_000, 200)),
+    Proof("inline-dynamodb", inline.inline_dynamodb, (10_000, 500, 25)),
 )
 
 

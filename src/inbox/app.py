@@ -111,7 +111,7 @@ class Inbox:
         if until:
             first = datetime.now(UTC)
             seconds = max(0.1, min(seconds, (until - first).total_seconds()))
-        ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds)
+        ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         return ended

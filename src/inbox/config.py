@@ -216,6 +216,8 @@ class Log(_Table):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     addresses: bool = False
+    emf: bool = False  # metrics for CloudWatch on standard output, once a minute; a Lambda function always writes them
+    namespace: str = Field(default="inbox", min_length=1, max_length=255)  # of metrics in CloudWatch
 
 
 class Settings(_Table):

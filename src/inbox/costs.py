@@ -78,7 +78,7 @@ class Load:
     row: int = 4
     log: int = 2
     notification: int = 6
-    metrics: int = 10
+    metrics: int = 16
     alarms: int = 7
     disk: int = 20
     kms: bool = False

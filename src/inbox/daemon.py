@@ -9,11 +9,14 @@ import logging
 import os
 import shutil
 import signal
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from inbox.assemble import open_inbox, remember
+from inbox.emf import Report
 from inbox.errors import ConfigError, InboxError, RulesError
 from inbox.metrics import Metrics, render
 from inbox.model import Reply
@@ -25,6 +28,7 @@ from inbox.supervise import Supervisor
 
 if TYPE_CHECKING:
     from inbox.config import Settings
+    from inbox.metrics import Gauge
     from inbox.sources.ses.serving import Ses
 
 _LOG = logging.getLogger("inbox.daemon")
@@ -53,6 +57,7 @@ class Daemon:
         self._told: tuple[str, ...] = ()
         self._overdone = False
         self._problem = ""
+        self._report = self._cloudwatch() if settings.log.emf else None
 
     @property
     def gate(self) -> Reception:
@@ -110,6 +115,7 @@ class Daemon:
         self.keeper.close()
         with contextlib.suppress(InboxError):
             self.metrics.hand_over(self.store.add_counts)
+            self._tell_cloudwatch()
         self.store.close()
 
     # once a second
@@ -134,6 +140,17 @@ class Daemon:
             self.reload()
         self._overdone = self.store.count(state="kept") > self.settings.limits.backlog
         self.metrics.hand_over(self.store.add_counts)
+        if self._report and self._report.is_due(time.monotonic()):
+            self._tell_cloudwatch()
+
+    def _cloudwatch(self) -> Report:
+        log = self.settings.log
+        return Report(self.store.counts(), _say, namespace=log.namespace, service=self.settings.hostname, addresses=log.addresses)
+
+    def _tell_cloudwatch(self) -> None:
+        """Metrics of the last minute on standard output, for CloudWatch, where that is set."""
+        if self._report:
+            self._report.tell(self.store.counts(), self._gauges(), datetime.now(UTC))
 
     def hold(self) -> Reply | None:
         """What the doors answer at MAIL while no mail can be taken: no room on the disk, or too much waiting."""
@@ -197,10 +214,18 @@ class Daemon:
     def metrics_text(self) -> str:
         """Prometheus text: what is counted in the store and in this process, and gauges of this moment."""
         self.metrics.hand_over(self.store.add_counts)
-        gauges = self.store.stats(datetime.now(UTC)).gauges()
+        return render(self.store.counts(), self._gauges())
+
+    def _gauges(self) -> list[Gauge]:
+        gauges: list[Gauge] = [*self.store.stats(datetime.now(UTC)).gauges()]
         if self.doors:
             gauges.append(("inbox_connections", {}, self.doors.connections))
-        return render(self.store.counts(), gauges)
+        return gauges
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def serve(settings: Settings, started: Callable[[Daemon], None] | None = None) -> None:

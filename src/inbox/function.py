@@ -7,6 +7,8 @@ and settings are loaded once and serve all events of one process; each mail come
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from inbox import config, logs
 from inbox.assemble import open_inbox
+from inbox.emf import emf_lines
 from inbox.errors import Deferred, InboxError
 from inbox.metrics import Metrics
 from inbox.model import Mail, Receipt, new_id
@@ -153,7 +156,10 @@ class Function:
 
     def _hand_over(self) -> None:
         """Print the metrics: CloudWatch reads them from the log (Embedded Metric Format)."""
-        self.metrics.drain()
+        service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "inbox")
+        for line in emf_lines(self.metrics, namespace=self.box.settings.log.namespace, service=service):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def disposition(box: Inbox, receipts: Sequence[Receipt], recipients: set[str]) -> str:

@@ -59,7 +59,12 @@ class JsonLines(logging.Formatter):
             return {str(self._clean(str(name))): self._clean(item) for name, item in value.items()}
         text = value if isinstance(value, str) else str(value)
         text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
-        return text if self._addresses else _ADDRESS.sub(_hidden, text)
+        return text if self._addresses else hide_addresses(text)
+
+
+def hide_addresses(text: str) -> str:
+    """The text with a short stable hash in place of whatever looks like an address."""
+    return _ADDRESS.sub(_hidden, text)
 
 
 def _hidden(found: re.Match[str]) -> str:

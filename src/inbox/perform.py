@@ -128,10 +128,12 @@ def due(
     return now + timedelta(seconds=wait)
 
 
-def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work, seconds: float | None = None) -> Ended:
+def attempt(
+    step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work, seconds: float | None = None, mail: str | None = None
+) -> Ended:
     """Try one step once and say how it ended; `call` runs the handler, `number` counts attempts from 1, `first` is the mail's arrival.
 
-    `seconds`: how long it may take; None: as the step or the settings say.
+    `seconds`: how long it may take; None: as the step or the settings say. `mail`: its id, for the log.
     """
     try:
         with time_limit(seconds or step.timeout or work.step_timeout):
@@ -145,7 +147,7 @@ def attempt(step: Step, call: Callable[[], Any], number: int, first: datetime, w
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the unknown error is temporary
-        _LOG.warning("handler raised", exc_info=True, extra={"handler": step.handler, "rule": step.rule})
+        _LOG.warning("handler raised", exc_info=True, extra={"mail": mail, "handler": step.handler, "rule": step.rule})
         return _again(step, number, first, work, f"{type(error).__name__}: {error}")
     return Ended(_outcome(step, "held" if result.hold else "done", number, result.detail), result.row, stop=result.stop)
 

@@ -305,3 +305,16 @@ def test_mail_that_a_rule_refuses_is_held_since_ses_has_acknowledged_it(room, pu
     room.call(lambda_event(virus="FAIL"))
     assert [state for _, _, state in kept(room)] == ["quarantined"]
     assert told.calls == []
+
+
+def test_the_metrics_of_an_event_stand_in_the_log_for_cloudwatch(room, put, capsys, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "Mail")
+    put()
+    room.call(queue(notification()))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(line["service"] == "Mail" and line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "inbox" for line in lines)
+    assert [line["source"] for line in lines if "inbox_accepted_total" in line] == ["ses"]
+    (settled,) = [line for line in lines if "inbox_settled_total" in line]
+    assert settled["inbox_settled_total"] == 1 and settled["inbox_mail_bytes"]["Sum"] == len(raw())
+    room.call(queue(notification()))  # the same once more: nothing is done, and nothing is told twice
+    assert not any("inbox_settled_total" in line for line in capsys.readouterr().out.splitlines())

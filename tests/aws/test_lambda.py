@@ -10,7 +10,7 @@ import pytest
 from answering import Answer, answering
 from inbox import parse
 from inbox.errors import Deferred
-from inbox.handlers.aws_lambda import invoke
+from inbox.handlers.aws_lambda import invoke, known_as
 from inbox.model import Step
 from inbox.testing import make_mail
 from steps import rules
@@ -41,7 +41,7 @@ def test_the_event_of_ses_is_handed_over_and_not_waited_for(run):
     asked, outcomes = run(Answer(202), mail, function=ARN)
     assert [outcomes[n].state for n in (1, 2, 3)] == ["done"] * 3 and outcomes[1].detail == "invoked"
     (request,) = asked
-    assert request.path == f"/2015-03-31/functions/{ARN.replace(':', '%3A')}/invocations"
+    assert request.path == "/2015-03-31/functions/Inbox/invocations"
     assert request.headers["x-amz-invocation-type"] == "Event"
     (record,) = json.loads(request.body)["Records"]
     assert record["eventSource"] == "aws:ses" and record["ses"]["mail"]["commonHeaders"]["subject"] == "Hi"
@@ -116,3 +116,18 @@ def test_a_function_that_does_not_answer_in_time_is_invoked_once_and_again_later
         silent.accept()[0].close()
         with pytest.raises(TimeoutError):
             silent.accept()
+
+
+@pytest.mark.parametrize(
+    ("function", "endpoint", "name"),
+    [
+        (ARN, "https://lambda.us-east-1.amazonaws.com", ARN),
+        (ARN, "https://vpce-1-2.lambda.us-east-1.vpce.amazonaws.com", ARN),
+        (ARN, "https://lambda.us-east-1.api.aws", ARN),
+        (ARN, "http://127.0.0.1:3001", "Inbox"),
+        (f"{ARN}:live", "http://localhost:4566", "Inbox:live"),
+        ("Inbox", "http://127.0.0.1:3001", "Inbox"),
+    ],
+)
+def test_a_stand_in_for_aws_is_asked_by_name_and_aws_by_arn(function, endpoint, name):
+    assert known_as(function, endpoint) == name

@@ -20,6 +20,7 @@ from waiting import free_port, until
 
 ID = "o3vrnil0e2ic28trm7dfk3kc2v0cnbeccl4nbp0g"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:inbound"
+LARGE = b"Subject: large\r\n\r\n" + b"words\r\n" * 50_000
 RULES = "version: 1\ndomains: [example.com]\nrules: []\ndefault: [store]\n"
 
 
@@ -77,6 +78,7 @@ def s3(aws):
     found = aws.client("s3")
     found.create_bucket(Bucket="inbound-mail")
     found.put_object(Bucket="inbound-mail", Key=f"mail/{ID}", Body=(FIXTURES / "mail" / "refund.eml").read_bytes())
+    found.put_object(Bucket="inbound-mail", Key="mail/large", Body=LARGE)
     return found
 
 
@@ -106,6 +108,7 @@ def test_what_is_in_the_queue_is_kept_and_deleted_and_what_cannot_be_kept_stays(
         notification(),
         notification(),
         notification(recipients=["sales@example.com"]),
+        notification("large"),
         notification(bucket="secrets"),
         "no json",
         json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
@@ -119,14 +122,21 @@ def test_what_is_in_the_queue_is_kept_and_deleted_and_what_cannot_be_kept_stays(
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         return tuple(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
-    until(lambda: sum(left()) == 2, "four messages are deleted", 30)
+    until(lambda: sum(left()) == 2, "five messages are deleted", 30)
     assert sorted(entry["code"] for entry in serving.logged("message stays in the queue")) == ["bucket", "not-json"]
     assert {entry["receives"] for entry in serving.logged("message stays in the queue")} == {1}
     assert post(port, notification()) == 403
     assert post(port, json.dumps({"notificationType": "Received"})) == 400
     assert serving.stop() == 0
     mails = json.loads(serving.inbox("list", "--json"))
-    assert sorted(recipient for mail in mails for recipient in mail["recipients"]) == ["sales@example.com", "support@example.com"]
+    assert sorted(recipient for mail in mails for recipient in mail["recipients"]) == [
+        "sales@example.com",
+        "support@example.com",
+        "support@example.com",
+    ]
+    (large,) = (mail for mail in mails if mail["size"] == len(LARGE))
+    assert serving.inbox("raw", large["id"]).encode() == LARGE.replace(b"\r\n", b"\n")
+    assert list((serving.folder / "inbox-data" / "incoming").iterdir()) == []
 
 
 def with_content(n):

@@ -2,7 +2,7 @@
 
     ```console   `$ command` is run by sh, in one folder a page; the lines below are what it prints (`...` stands for anything)
     ```python    is executed, top to bottom, one namespace a page
-    ```yaml      a rules file, or rules: must pass `inbox check` without mistakes
+    ```yaml      a rules file, or rules: must pass `inbox check` without mistakes (a CloudFormation template is only written to its file)
     ```toml      settings: must load
     ```text, ```json   pictures and outputs: not code
 
@@ -87,7 +87,7 @@ def run(block: Block, where: str, folder: Path, namespace: dict, background: lis
         run_console(block.text, where, folder, background)
     elif block.language == "python" and not block.file:
         exec(compile(block.text, where, "exec"), namespace)
-    elif block.language == "yaml":
+    elif block.language == "yaml" and "\nResources:" not in f"\n{block.text}":
         check_rules(block.text, where)
     elif block.language == "toml":
         load_settings(block.text, folder)
@@ -111,7 +111,8 @@ def run_console(text: str, where: str, folder: Path, background: list) -> None:
 def start(command: str, folder: Path, background: list) -> None:
     """Run a server in the background until the page ends; wait until it listens."""
     background.append(subprocess.Popen(command, shell=True, cwd=folder, start_new_session=True, stdin=subprocess.DEVNULL))
-    port = int(re.search(r":(\d+)", command)[1]) if re.search(r":(\d+)", command) else 8025
+    named = re.search(r"(?::|-p )(\d+)", command)
+    port = int(named[1]) if named else 8025
     until = time.monotonic() + 20
     while time.monotonic() < until:
         probe = subprocess.run(

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT, SHARED
 
-PROOFS = ["kill9", "syscalls", "syscalls-control", "full-disk", "read-only", "sigterm", "moved"]
+PROOFS = ["kill9", "syscalls", "syscalls-control", "full-disk", "read-only", "sigterm", "moved", "inline-sqlite", "inline-dynamodb"]
 
 
 def prove(name: str) -> subprocess.CompletedProcess[str]:

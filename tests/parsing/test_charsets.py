@@ -102,3 +102,17 @@ def test_what_nobody_declared_is_guessed_from_all_that_there_is(name, text):
 def test_octets_that_do_not_fit_their_label_are_still_a_text(octets, label, text, code):
     found = decode(octets, label)
     assert (found.text, found.code) == (text, code)
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        ("Grüße aus München".encode("latin-1"), "Grüße aus München"),
+        ("Привет, как дела".encode("cp1251"), "Привет, как дела"),
+        ("Grüße ".encode() + b"\xfc", "Grüße \ufffd"),
+        (b"cut \xc3", "cut \ufffd"),
+    ],
+)
+def test_a_text_that_is_called_utf_8_and_has_none_of_it_is_guessed(octets, text):
+    message = parse(b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + octets)
+    assert (message.text, [defect.code for defect in message.defects]) == (text, ["charset-invalid"])

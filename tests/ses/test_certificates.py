@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import trustme
@@ -55,6 +56,31 @@ def test_a_certificate_is_fetched_once(sns):
     certificates = Certificates()
     assert [certificates(f"{base}/x.pem") for _ in range(3)] == [SIGNER.pem] * 3
     assert asked == ["/x.pem"]
+
+
+def test_messages_that_come_together_ask_no_oftener_than_they_may(sns):
+    base, pages, asked = sns
+    pages["/x.pem"] = (200, SIGNER.pem, {})
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(Certificates(), [f"{base}/x.pem"] * 10)) == [SIGNER.pem] * 10
+    assert 1 <= len(asked) <= 2
+
+
+def test_addresses_that_do_not_answer_keep_nobody_from_a_certificate_that_is_known(sns, monkeypatch):
+    base, pages, _ = sns
+    pages["/x.pem"] = (200, SIGNER.pem, {})
+    certificates, hanging, go = Certificates(), threading.Semaphore(0), threading.Event()
+    certificates(f"{base}/x.pem")
+    monkeypatch.setattr("inbox.sources.ses.certificates._TURN", 0.05)
+    monkeypatch.setattr(certificates, "_fetch", lambda url: (hanging.release(), go.wait(20)))
+    with ThreadPoolExecutor(2) as pool:
+        pool.map(certificates, ["one", "two"])
+        assert hanging.acquire(timeout=10)
+        assert hanging.acquire(timeout=10)
+        assert certificates(f"{base}/x.pem") == SIGNER.pem
+        with pytest.raises(Unfinished, match="too many"):
+            certificates("three")
+        go.set()
 
 
 BAD = [

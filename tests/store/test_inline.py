@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import random
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from inbox.errors import Failed, NotFound
 from inbox.model import Row
+from kept_rows import rows_of
 
 
 def soon(seconds: float = 60) -> datetime:
@@ -223,3 +228,246 @@ def test_a_mail_with_a_step_that_gave_up_is_dead_and_in_no_hand(inline, new_mail
     assert inline.finish(mail, plan) == "dead"
     again = arrive(inline, new_mail(key="ses:1"), "h2")
     assert (list(again.claims), list(again.busy)) == ([], [])
+
+
+def test_whoever_comes_back_too_late_takes_nothing_from_the_next_holder(inline, new_mail, new_plan, ended):
+    mail, plan = new_mail(key="ses:1"), new_plan({}, {})
+    arrive(inline, mail, "late", seconds=-1)
+    arrive(inline, new_mail(key="ses:1"), "next")
+    inline.planned(mail, plan)
+    inline.settled(mail, ended(1))
+    inline.let_go("late")
+    assert arrive(inline, new_mail(key="ses:1"), "third").busy
+
+
+def test_a_plan_of_a_thousand_steps_is_carried_out(inline, new_mail, new_plan, ended):
+    mail, plan = new_mail(key="ses:1"), new_plan(*({"options": {"n": n}} for n in range(1000)))
+    arrive(inline, mail)
+    assert inline.planned(mail, plan) == plan
+    for n in random.Random(1).sample(range(1, 1000), 30):
+        inline.settled(mail, ended(n))
+    inline.settled(mail, ended(1000, "deferred"), due_at=soon())
+    assert inline.finish(mail, plan) == "waiting"
+    (claim,) = arrive(inline, new_mail(key="ses:1")).claims
+    assert (claim.plan, len(claim.states)) == (plan, 31)
+
+
+def test_a_plan_that_compresses_badly_is_kept_too(inline, new_mail, new_plan):
+    noise = random.Random(1).randbytes(500_000).hex()
+    mail, plan = new_mail(key="ses:1"), new_plan({"options": {"noise": noise}})
+    arrive(inline, mail)
+    inline.planned(mail, plan)
+    assert inline.receipt(mail.id).plan == plan
+
+
+def test_a_step_may_be_tried_many_times(inline, new_mail, new_plan, ended):
+    mail, plan = new_mail(key="ses:1"), new_plan({})
+    arrive(inline, mail)
+    inline.planned(mail, plan)
+    for attempt in range(1, 56):
+        inline.settled(mail, ended(1, "deferred", attempt=attempt, detail="\N{GRINNING FACE}" * 1000), due_at=soon())
+    assert [outcome.attempt for outcome in inline.receipt(mail.id).outcomes] == [*range(1, 56)]
+
+
+def test_outcomes_of_the_mail_itself_are_kept_in_order(inline, new_mail, new_plan, ended):
+    mail, plan = new_mail(key="ses:1"), new_plan({})
+    arrive(inline, mail)
+    inline.planned(mail, plan)
+    inline.settled(mail, ended(0, "refused", attempt=0, detail="a\x00\udcffb"))
+    inline.settled(mail, ended(1, "done"))
+    assert [(outcome.n, outcome.detail) for outcome in inline.receipt(mail.id).outcomes] == [(0, "a\x00?b"), (1, None)]
+
+
+def test_a_receipt_is_the_same_in_every_store(store, new_table, new_mail, new_plan, ended):
+    """The same calls, and then the same JSON, in both."""
+    mail, plan = new_mail("\N{SNOWMAN}", key="ses:1", to=("a@x.test", "b@x.test"), sender=None), new_plan({}, {}, {}, labels=("x", "y"))
+    mail = replace(mail, envelope=replace(mail.envelope, verdicts={"spam": "pass"}, source="ses"))
+    said = []
+    for one in (store, new_table()):
+        arrive(one, mail)
+        said.append([one.receipt(mail.id).to_dict()])
+        one.planned(mail, plan)
+        one.settled(mail, ended(0, "refused", attempt=0, detail="b@x.test: no"))
+        one.settled(mail, ended(3, "skipped", attempt=0, detail="an earlier step ended it"))
+        one.settled(mail, ended(1, "done", detail="row in t"), Row("t", {"a": 1}))
+        one.settled(mail, ended(2, "deferred", attempt=1, detail="later \x1b"), due_at=soon())
+        said[-1].append(one.receipt(mail.id).to_dict())
+        one.finish(mail, plan, ("\N{SNOWMAN}", "a@x.test", None))
+        said[-1] += [one.receipt(mail.id).to_dict(), one.subject(mail.id), one.mail(mail.id).to_dict()]
+        said[-1] += [[summary.id, summary.subject, summary.state] for summary in one.mails()]
+    assert json.dumps(said[0]) == json.dumps(said[1])
+
+
+def test_a_mail_that_is_not_there_is_not_found(inline):
+    for ask in (inline.receipt, inline.mail, inline.subject, lambda id_: inline.strike(id_, 0, "x", 3)):
+        with pytest.raises(NotFound, match="no mail 0000"):
+            ask("0000")
+
+
+# rows
+
+
+def settled_with(store, mail, plan, ended, row):
+    arrive(store, mail)
+    store.planned(mail, plan)
+    store.settled(mail, ended(1), row)
+
+
+VALUES = {
+    "text": "a\x00b \N{SNOWMAN}",
+    "empty": "",
+    "nothing": None,
+    "whole": 7,
+    "negative": -12345678901234567,
+    "part": 2.5,
+    "Mixed Case": "x",
+}
+
+
+def test_a_row_comes_back_with_its_values(inline, new_mail, new_plan, ended):
+    mail = new_mail(key="ses:1")
+    settled_with(inline, mail, new_plan({}), ended, Row("orders", VALUES))
+    assert rows_of(inline, "orders") == [{"mail_id": mail.id, "step": 1, **VALUES}]
+
+
+def test_odd_values_are_rows_as_well(inline, new_mail, new_plan, ended):
+    odd = {"large": 10**40, "list": [1, [2, {"a": None}]], "map": {"b": 1.5}, "yes": True, "half": "\udcff"}
+    mail = new_mail(key="ses:1")
+    settled_with(inline, mail, new_plan({}), ended, Row("odd", odd))
+    (row,) = rows_of(inline, "odd")
+    assert (row["large"], row["half"], bool(row["yes"])) == (str(10**40), "?", True)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (Row("inbox_mails", {"a": 1}), "belongs to inbox"),
+        (Row("t", {"mail_id": 1}), "written by inbox itself"),
+        (Row("t", {"a": 1, "A": 2}), "same name"),
+        (Row("", {"a": 1}), "is no name"),
+        (Row("t", {"a\n": 1}), "is no name"),
+        (Row("t", {"a": [object()]}), "a column holds what"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_row_that_cannot_be_is_refused_and_nothing_of_the_call_is_kept(inline, new_mail, new_plan, ended, row, words):
+    mail, plan = new_mail(key="ses:1"), new_plan({})
+    with pytest.raises(Failed, match=words):
+        settled_with(inline, mail, plan, ended, row)
+    assert inline.receipt(mail.id).outcomes == ()
+    inline.settled(mail, ended(1, "dead"))
+    assert inline.finish(mail, plan) == "dead"
+
+
+def test_of_many_who_settle_one_step_one_writes_its_row(inline, new_mail, new_plan, ended):
+    mail = new_mail(key="ses:1")
+    arrive(inline, mail)
+    inline.planned(mail, new_plan({}))
+    threads = [threading.Thread(target=inline.settled, args=(mail, ended(1), Row("orders", {"by": n}))) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(rows_of(inline, "orders")) == 1
+    assert len(inline.receipt(mail.id).outcomes) == 1
+
+
+# memory
+
+
+def kept(store, *mails):
+    for mail in mails:
+        arrive(store, mail)
+    return mails
+
+
+def test_earlier_mails_are_counted_in_the_order_in_which_they_were_noted(inline, new_mail):
+    first, second, third = kept(inline, *(new_mail(key=f"ses:{n}") for n in range(3)))
+    memory, hour = inline.memory(), timedelta(hours=1)
+    assert [memory.earlier("seen", "k", mail, hour) for mail in (first, second, third, first, third)] == [0, 1, 2, 0, 2]
+    assert [memory.earlier("seen", "other", second, hour), memory.earlier("rate", "k", second, hour)] == [0, 0]
+
+
+def test_a_memory_reaches_back_as_far_as_its_window(inline, new_mail):
+    now = datetime.now(UTC)
+    ages = (90, 30, 0)
+    old, young, last = kept(inline, *(replace(new_mail(key=f"ses:{age}"), received_at=now - timedelta(minutes=age)) for age in ages))
+    memory = inline.memory()
+    for mail in (old, young):
+        memory.earlier("seen", "k", mail, timedelta(hours=1))
+    assert memory.earlier("seen", "k", last, timedelta(hours=1)) == 1
+    assert memory.earlier("seen", "k", last, timedelta(hours=2)) == 2
+
+
+def test_a_memory_that_only_reads_notes_nothing(inline, new_mail):
+    first, second = kept(inline, new_mail(key="ses:1"), new_mail(key="ses:2"))
+    hour = timedelta(hours=1)
+    assert inline.memory(read_only=True).earlier("seen", "k", first, hour) == 0
+    assert inline.memory().earlier("seen", "k", second, hour) == 0
+    assert inline.memory(read_only=True).earlier("seen", "k", first, hour) == 1
+
+
+def test_of_many_that_ask_at_once_each_has_a_place_of_its_own(inline, new_mail):
+    mails, memory, found = kept(inline, *(new_mail(key=f"ses:{n}") for n in range(6))), inline.memory(), []
+    threads = [
+        threading.Thread(target=lambda mail=mail: found.append(memory.earlier("seen", "k", mail, timedelta(hours=1)))) for mail in mails
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(found) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\xff", random.Random(1).randbytes(600_000)], ids=["empty", "small", "large"])
+def test_a_model_comes_back_and_the_last_one_counts(inline, data):
+    assert inline.memory().load("spam") is None
+    inline.save_model("spam", b"before")
+    inline.save_model("spam", data)
+    assert inline.memory().load("spam") == data
+
+
+def test_rules_are_remembered_by_their_version(inline):
+    inline.remember_rules("v1", "rules: \N{SNOWMAN}")
+    inline.remember_rules("v1", "other")
+    assert inline.rules_text("v1") == "rules: \N{SNOWMAN}"
+    with pytest.raises(NotFound, match="version v2"):
+        inline.rules_text("v2")
+
+
+def test_counts_add_up(inline):
+    inline.add_counts([])
+    inline.add_counts([("a", '{"x":"1"}', 1), ("a", '{"x":"1"}', 0.5), ("a", "{}", 2)])
+    inline.add_counts([("a", "{}", 0.25)])
+    assert inline.counts() == {("a", '{"x":"1"}'): 1.5, ("a", "{}"): 2.25}
+
+
+# suppressed addresses
+
+
+@pytest.mark.parametrize("asked", ["Jane.Doe@Example.test", " jane.doe@example.TEST ", "jane.doe@example.test"])
+def test_a_suppressed_address_is_found_in_any_case(inline, asked):
+    inline.suppress("Jane.Doe@example.test", "bounced for good", "mail 1")
+    found = inline.suppressed(asked)
+    assert (found.address, found.reason, found.source, found.until) == ("jane.doe@example.test", "bounced for good", "mail 1", None)
+    assert inline.suppressed("jane@example.test") is None
+
+
+def test_a_suppression_ends_with_its_time_or_when_it_is_taken_back(inline):
+    inline.suppress("a@x.test", "full", "bounce", soon(-1))
+    assert inline.suppressed("a@x.test") is None
+    inline.suppress("a@x.test", "full", "bounce", soon(60))
+    assert inline.suppressed("A@x.test").until is not None
+    inline.suppress("a@x.test", "complained", "feedback")
+    assert inline.suppressed("a@x.test").to_dict()["reason"] == "complained"
+    assert inline.unsuppress("A@X.test")
+    assert not inline.unsuppress("a@x.test")
+    assert inline.suppressed("a@x.test") is None
+
+
+@pytest.mark.parametrize(
+    "address", ["j\N{LATIN SMALL LETTER U WITH DIAERESIS}@x.test", "a\x00@x.test", "\udcff@x.test", "x" * 2000 + "@x.test"], ids=range(4)
+)
+def test_odd_addresses_can_be_suppressed(inline, address):
+    inline.suppress(address, "r", "s")
+    assert inline.suppressed(address)

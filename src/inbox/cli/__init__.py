@@ -22,6 +22,7 @@ OK, NO, USAGE, AGAIN = 0, 1, 2, 75
 COMMANDS = {
     "serve": "serving",
     "work": "serving",
+    "functions": "functions",
     "process": "mails",
     "parse": "mails",
     "explain": "mails",
@@ -36,6 +37,7 @@ COMMANDS = {
     "dead": "kept",
     "quarantine": "kept",
     "stats": "kept",
+    "store": "stores",
     "import": "migrating",
     "export": "migrating",
     "plugins": "installation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.model import Receipt
     from inbox.store import SqliteStore
+    from inbox.store.dynamodb import DynamoStore
 
+    Kept = SqliteStore | DynamoStore
+
+of_store = click.option("--store", "url", metavar="URL", help="Look into dynamodb://TABLE (default: the setting `store`, else the folder).")
 STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
@@ -30,10 +35,13 @@ STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 @click.option("--before", metavar="ID", help="Older than this mail (for the next page).")
 @click.option("--count", "counting", is_flag=True, help="Print their number only.")
 @click.option("--ids", is_flag=True, help="Print all ids, one a line, oldest first.")
+@of_store
 @common
-def list_(settings: Settings, *, counting: bool, ids: bool, limit: int, before: str | None, as_json: bool, **which: Any) -> int:
+def list_(
+    settings: Settings, *, counting: bool, ids: bool, limit: int, before: str | None, url: str | None, as_json: bool, **which: Any
+) -> int:
     """List the mails in the store, newest first."""
-    store = open_store(settings, read_only=True)
+    store = _opened(settings, url)
     if counting:
         number = store.count(**which)
         print_json({"count": number}) if as_json else click.echo(number)
@@ -43,6 +51,16 @@ def list_(settings: Settings, *, counting: bool, ids: bool, limit: int, before: 
     else:
         _print_rows(store.mails(limit=limit, before=before, **which), as_json=as_json)
     return OK
+
+
+def _opened(settings: Settings, url: str | None) -> Kept:
+    """The store to look into: the table or folder that is named, or that functions keep mail in, else the folder of the daemon."""
+    place = url or settings.store
+    if place and "://" in place:
+        from inbox.store.dynamodb import open_dynamodb
+
+        return open_dynamodb(place, settings.aws.model_dump(exclude_none=True))
+    return open_store(settings.model_copy(update={"dir": Path(place)}) if place else settings, read_only=True)
 
 
 @click.command()
@@ -70,24 +88,25 @@ def _print_rows(rows: Any, *, as_json: bool) -> None:
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--all", "every", is_flag=True, help="Show every rule, also those that the index ruled out.")
+@of_store
 @common
-def show(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+def show(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """The receipt of a mail: what was decided and why, what was done, attempt by attempt."""
-    store = open_store(settings, read_only=True)
+    store = _opened(settings, url)
     for id_ in ids:
         receipt = _expanded(store, _receipt(store, id_), settings, every=every)
         print_json(receipt.to_dict()) if as_json else click.echo("\n".join(receipt_lines(receipt, store.subject(id_))))
     return OK
 
 
-def _receipt(store: SqliteStore, id_: str) -> Receipt:
+def _receipt(store: Kept, id_: str) -> Receipt:
     try:
         return store.receipt(id_)
     except NotFound:
         raise ConfigError(f"there is no mail {id_} in the store; `inbox list` shows the ids") from None
 
 
-def _expanded(store: SqliteStore, receipt: Receipt, settings: Settings, *, every: bool) -> Receipt:
+def _expanded(store: Kept, receipt: Receipt, settings: Settings, *, every: bool) -> Receipt:
     """With every rule of the version that judged it, when that version can still be loaded; else as it is stored."""
     from inbox.cli.mails import SHOWN_RULES
     from inbox.errors import InboxError
@@ -106,10 +125,11 @@ def _expanded(store: SqliteStore, receipt: Receipt, settings: Settings, *, every
 
 @click.command()
 @click.argument("id_", metavar="ID")
+@of_store
 @common
-def raw(id_: str, settings: Settings, *, as_json: bool) -> int:  # noqa: ARG001  octets are octets
+def raw(id_: str, settings: Settings, *, url: str | None, as_json: bool) -> int:  # noqa: ARG001  octets are octets
     """Write the octets of a mail to standard output, exactly as they came in. `newest` is the one that came in last."""
-    store = open_store(settings, read_only=True)
+    store = _opened(settings, url)
     if id_ == "newest":
         newest = store.mails(limit=1)
         if not newest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from inbox.aws import calling, client, ses_json
 from inbox.errors import Deferred
@@ -41,11 +42,18 @@ def invoke(
     event = view.event(ses_json.lambda_action(function, invocation)).encode()
     service = client("lambda", settings, read_timeout=step.timeout or PATIENCE, attempts=1)
     with calling(f"lambda:Invoke {function}"):
-        answer = service.invoke(FunctionName=function, InvocationType=invocation, Payload=event)
+        answer = service.invoke(FunctionName=known_as(function, service.meta.endpoint_url), InvocationType=invocation, Payload=event)
         said = answer["Payload"].read()
     if answer.get("FunctionError"):
         raise Deferred(f"lambda:Invoke {function}: {answer['FunctionError']}: {_words(said)}")
     return Done("invoked") if invocation == "Event" else _answered(said)
+
+
+def known_as(function: str, endpoint: str) -> str:
+    """The name for an endpoint: stand-ins for AWS know a function by its name alone (`sam local start-lambda`), AWS by the ARN of any account."""
+    host = urlsplit(endpoint).hostname or ""
+    of_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+    return function if of_aws else function.partition(":function:")[2] or function
 
 
 def _answered(said: bytes) -> Done:

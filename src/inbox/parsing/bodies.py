@@ -6,7 +6,7 @@ import re
 from io import IncrementalNewlineDecoder
 from typing import TYPE_CHECKING, NamedTuple
 
-from inbox.parsing.charsets import codec_of, decode, guess_codec, is_utf8
+from inbox.parsing.charsets import codec_of, decode, guess_codec, is_mislabelled, is_utf8
 from inbox.parsing.defects import Defects
 from inbox.parsing.limits import Limits
 from inbox.parsing.media import Media
@@ -75,7 +75,10 @@ def decode_text_part(part: Part, limits: Limits, defects: Defects) -> str:
     octets, cut = _octets(part, limits, defects)
     if b"\r\r\n" in octets:
         octets = _RETURNS.sub(b"\r\n", octets)
-    found = decode(octets, part.media.get("charset"))
+    charset = part.media.get("charset")
+    found = decode(octets, charset)
+    if found.code == "charset-invalid" and charset and is_mislabelled(octets, charset):
+        found = found._replace(text=decode(octets, None).text)
     if found.code and not (cut and found.code == "charset-invalid"):
         defects.add(found.code, part.where, found.detail)
     text = plain_lines(found.text.removeprefix("\ufeff"))

@@ -117,6 +117,11 @@ def is_utf8(octets: bytes) -> bool:
     return True
 
 
+def is_mislabelled(octets: bytes, label: str) -> bool:
+    """Whether a text says that it is UTF-8 and not one letter of it is: then the label is the mistake, not the letters."""
+    return codec_of(label) == "utf-8" and not is_utf8(octets) and octets.decode("utf-8", "ignore").isascii()
+
+
 def _utf8(octets: bytes) -> str | None:
     return _strictly(octets, "utf-8")
 

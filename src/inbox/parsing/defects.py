@@ -20,7 +20,7 @@ CODES = {
     "boundary-not-found": "multipart whose boundary never comes; read as one text",
     "boundary-unclosed": "the end boundary of a multipart is missing",
     "charset-guessed": "8-bit text without a declared charset that is not UTF-8",
-    "charset-invalid": "octets that do not exist in the declared charset",
+    "charset-invalid": "octets that do not exist in the declared charset; a text called UTF-8 that has none of it is guessed",
     "charset-unknown": "a charset that is no text encoding of the web",
     "content-type-invalid": "Content-Type that cannot be read; text/plain is assumed",
     "date-invalid": "Date cannot be read",

@@ -5,6 +5,7 @@ Each function looks at a bounded number of lines from where it stands, so that a
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from inbox.parsing import quotation
@@ -23,6 +24,8 @@ class Introduction(NamedTuple):
 
 
 _NONE = Introduction()
+_GOES_ON = re.compile(r"(.{10,250}?<[^<>\s@]{1,80}@[^<>\s]{1,200}>[^<>:]{0,40}:)\s{2,}\S")
+"""Yahoo's programs for telephones put the quoted mail into the same line."""
 
 
 def introduction(lines: list[str], at: int, marked: list[int], hint: str) -> Introduction:
@@ -32,6 +35,8 @@ def introduction(lines: list[str], at: int, marked: list[int], hint: str) -> Int
         return _NONE
     if quotation.BEGINS.match(line) and (length := _wrote(lines, at, marked)):
         return Introduction(length, "wrote")
+    if (found := _GOES_ON.match(line)) and _is_wrote(found[1].strip().lower(), before_quote=False):
+        return Introduction(1, "wrote")
     if ("--" in line or "__" in line or line.rstrip()[-1:] in "e:*" or not line.isascii()) and (titled := _titled(lines, at, line)):
         return titled
     if ":" in line and (length := _header(lines, at, lax=bool(hint))):
@@ -149,7 +154,7 @@ def _is_header(lines: list[str], roles: list[str], *, lax: bool) -> bool:
     if lax and len(roles) > 2 and (addressed or dated):
         return True
     if len(roles) == 2:
-        return addressed and ("author" in roles or ("date" in roles and dated))
+        return addressed and dated and ("author" in roles or "date" in roles)
     return ("author" in roles or ("date" in roles and dated)) and (addressed or "subject" in roles)
 
 

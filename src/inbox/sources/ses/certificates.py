@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import threading
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -11,19 +12,37 @@ from inbox.sources.ses.errors import Unfinished
 
 _PATIENCE = 5.0  # seconds
 _LONGEST = 64 << 10  # octets
+_AT_ONCE, _TURN = 2, 2.0  # fetches, and seconds until one may begin
 
 
 class Certificates:
-    """Certificates by URL, each fetched once and kept until it expires. Any thread may ask."""
+    """Certificates by URL, each fetched once and kept until it expires. Any thread may ask.
+
+    Whoever knows a topic can name addresses that are not there: few threads may wait for an answer, so that messages whose certificate is
+    known already have their turn.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[bytes, datetime]] = {}
+        self._room = threading.Semaphore(_AT_ONCE)
 
     def __call__(self, url: str) -> bytes:
         """The PEM at a URL that was checked to be one of SNS. Raises Unfinished."""
-        pem, until = self._kept.get(url, (b"", datetime.min.replace(tzinfo=UTC)))
-        if until > datetime.now(UTC):
+        pem = self._known(url)
+        if pem is not None:
             return pem
+        if not self._room.acquire(timeout=_TURN):
+            raise Unfinished("certificate", "too many certificates are being fetched; SNS will send it again")
+        try:
+            return self._known(url) or self._fetch(url)
+        finally:
+            self._room.release()
+
+    def _known(self, url: str) -> bytes | None:
+        pem, until = self._kept.get(url, (None, datetime.min.replace(tzinfo=UTC)))
+        return pem if until > datetime.now(UTC) else None
+
+    def _fetch(self, url: str) -> bytes:
         pem = _get(url, "certificate")
         self._kept[url] = pem, _until(pem)
         return pem

@@ -76,7 +76,7 @@ class Queue:
         return min(max(2 * self._pause, 1.0), _LONGEST_PAUSE)
 
     def _poll(self) -> bool:
-        """Take what is there; whether there is no reason to pause: everything failed, or this machine had a part in it."""
+        """Take what is there. False: pause, since all of it failed, and not for what the messages say."""
         messages = self._receive()
         with self._working:
             if self._stop.is_set():
