@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
-import threading
 from functools import cache
 
 import dns.flags
@@ -21,43 +19,28 @@ from inbox.config import validate
 from inbox.inspect import MailFacts, Materials
 from inbox.plugins import Plugins
 from inbox.testing import MemoryNotes, make_mail
+from name_server import NameServer
 
 MAIL = b"From: Jane <jane@example.com>\r\nTo: a@example.org\r\nSubject: hello\r\n\r\nwords\r\n"
 
 
-class NameServer:
-    """Answers from {(name, type): [text]} over UDP; None instead of a list is silence. What is not there does not exist."""
+class Zone(NameServer):
+    """Answers from {(name, type): [text]}; None instead of a list is silence. What is not there does not exist."""
 
     def __init__(self, table):
-        self.table, self.asked = table, []
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
+        self.table = table
+        super().__init__()
 
-    def serve(self):
-        while True:
-            octets, client = self.socket.recvfrom(4096)
-            if not octets:
-                return
-            query = dns.message.from_wire(octets)
-            (question,) = query.question
-            name, kind = question.name.to_text().rstrip("."), dns.rdatatype.to_text(question.rdtype)
-            self.asked.append((name, kind))
-            found, answer = self.table.get((name, kind), []), dns.message.make_response(query, recursion_available=True)
-            if found is None:
-                continue
-            if found:
-                answer.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, *found))
-            elif not any(known == name for known, _ in self.table):
-                answer.set_rcode(dns.rcode.NXDOMAIN)
-            self.socket.sendto(answer.to_wire(), client)
-
-    def close(self):
-        self.socket.sendto(b"", self.socket.getsockname())
-        self.thread.join(5)
-        self.socket.close()
+    def answer(self, query):
+        (question,) = query.question
+        name, kind = question.name.to_text().rstrip("."), dns.rdatatype.to_text(question.rdtype)
+        self.asked.append((name, kind))
+        found, answer = self.table.get((name, kind), []), dns.message.make_response(query, recursion_available=True)
+        if found:
+            answer.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, *found))
+        elif not any(known == name for known, _ in self.table):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        return None if found is None else answer
 
 
 @cache
@@ -77,7 +60,7 @@ def signed(raw=MAIL, domain="example.com"):
 
 @pytest.fixture
 def names():
-    server = NameServer(
+    server = Zone(
         {
             ("example.com", "TXT"): ['"v=spf1 ip4:203.0.113.0/24 -all"', '"something else"'],
             ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject"'],

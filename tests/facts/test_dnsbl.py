@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
-import threading
 import time
 from functools import cache
 
@@ -20,32 +18,17 @@ from inbox.facts.dnsbl import question
 from inbox.inspect import MailFacts, Materials, NamedFact
 from inbox.plugins import Plugins
 from inbox.testing import MemoryNotes, make_mail
+from name_server import NameServer
 
 TTL = 300
 
 
-class NameServer:
+class BlockListServer(NameServer):
     """Answers from a table: name to addresses, "servfail" or "silent"; what is not there does not exist."""
 
     def __init__(self):
-        self.table, self.asked, self.ttl = {}, [], TTL
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        while True:
-            try:
-                octets, client = self.socket.recvfrom(4096)
-            except OSError:
-                return
-            if not octets:
-                return
-            answer = self.answer(dns.message.from_wire(octets))
-            if answer is not None:
-                self.socket.sendto(answer.to_wire(), client)
+        self.table, self.ttl = {}, TTL
+        super().__init__()
 
     def answer(self, query):
         absolute = query.question[0].name.to_text()
@@ -64,15 +47,10 @@ class NameServer:
             answer.answer.append(dns.rrset.from_text(absolute, self.ttl, "IN", "A", *found))
         return answer
 
-    def close(self):
-        self.socket.sendto(b"", self.socket.getsockname())
-        self.thread.join(5)
-        self.socket.close()
-
 
 @pytest.fixture
 def names():
-    server = NameServer()
+    server = BlockListServer()
     yield server
     server.close()
 
