@@ -11,7 +11,7 @@ LAMBDA_PYTHON ?= 3.13
 ARCH ?= arm64
 RULES ?= rules.yaml
 
-.PHONY: run test test-aws lint types docs faults fuzz cases bench lambda-zip test-aws clean
+.PHONY: run test test-aws lint types docs faults fuzz cases bench lambda-zip test-zip clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
@@ -56,8 +56,8 @@ lambda-zip: $(VENV)/python
 	  $(if $(PLUGINS),--plugins $(PLUGINS)) $(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
 # Builds the zip twice, which fetches packages: not part of `make test`.
-test-aws: $(VENV)/dev
-	INBOX_TEST_ZIP=1 $(BIN)/python -m pytest tests/deploy
+test-zip: $(VENV)/dev
+	LAMBDA_ZIP_TESTS=1 $(BIN)/python -m pytest tests/deploy
 
 $(VENV)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inbox needs Python 3.11 or later: make PYTHON=python3.11 ...")'

@@ -16,3 +16,4 @@ python3 compare.py --scenario sustained --rounds 2 --peers obvious,inbox \
 python3 "$here/sustained.py" "$shared"
 python3 rules_speed.py --rules 100,1000,10000
 python3 parse_speed.py
+python3 "$here/parsing.py" "$shared"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,16 +41,30 @@ class Server:
 
 @contextlib.contextmanager
 def answering(*answers: Answer) -> Iterator[Server]:
-    """A server with these answers, as long as the block lasts."""
-    state = Server(answers=list(answers) or [Answer()])
+    """A server with these answers, as long as the block lasts. Its address is the same for all tests of a process: clients are made once."""
+    stage = _stage()
+    stage.state = Server(stage.url, list(answers) or [Answer()])
+    yield stage.state
+
+
+class _Stage:
+    """The one server, and what it plays now."""
+
+    url = ""
+    state = Server()
+
+
+@functools.cache
+def _stage() -> _Stage:
+    stage = _Stage()
 
     class Take(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            state.asked.append(Asked(self.command, self.path, {n.lower(): v for n, v in self.headers.items()}, body))
-            answer = state.next()
+            stage.state.asked.append(Asked(self.command, self.path, {n.lower(): v for n, v in self.headers.items()}, body))
+            answer = stage.state.next()
             self.send_response(answer.status)
             for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(name, value)
@@ -70,10 +85,6 @@ def answering(*answers: Answer) -> Iterator[Server]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
     server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
+    stage.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return stage

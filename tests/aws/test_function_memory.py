@@ -19,12 +19,12 @@ rules:
 default: [discard]
 """
 PROGRAM = """
-import json, resource, sys
+import json, pathlib, re
 from inbox import lambda_handler
 mail = {"timestamp": "2025-11-05T10:00:00.000Z", "source": "jane@example.org", "messageId": "ID", "destination": []}
 action = {"type": "Lambda", "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:f", "invocationType": "RequestResponse"}
 event = {"Records": [{"eventSource": "aws:ses", "ses": {"mail": mail, "receipt": {"recipients": ["a@example.com"], "action": action}}}]}
-print(json.dumps({"answer": lambda_handler(event), "kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+print(json.dumps({"answer": lambda_handler(event), "kib": int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])}))
 """
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pytest
 
 from answering import Answer, answering
-from inbox.aws import ses_block
+from inbox.aws import client, ses_block
 from inbox.aws.ses_json import ses_id
 from inbox.model import Raw
 from inbox.testing import make_mail
@@ -123,28 +124,53 @@ def error(status, code):
     return Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode(), {"Content-Type": "application/xml"})
 
 
+THEIRS = Answer(200, headers={"ETag": '"x"', "Content-Length": "3", "x-amz-meta-inbox-mail": "another"})
+
+
 @pytest.mark.parametrize(
     ("status", "code", "state"), [(503, "SlowDown", "deferred"), (403, "AccessDenied", "deferred"), (400, "KeyTooLongError", "dead")]
 )
 def test_what_s3_answers_is_what_the_receipt_says(run, aws, status, code, state):
-    with answering(error(status, code)) as server:
+    with answering(Answer(404), error(status, code)) as server:
         (outcome,) = run({"s3": {"bucket": "inbound-mail"}}, endpoint=server.url)
     assert outcome.state == state and outcome.detail.startswith("s3:PutObject inbound-mail/mail/") and code in outcome.detail
 
 
-def test_a_server_that_knows_no_conditions_is_asked_first(run, aws):
-    there = Answer(200, headers={"ETag": '"x"', "Content-Length": "3", "x-amz-meta-inbox-mail": "another"})
-    with answering(error(501, "NotImplemented"), Answer(404), Answer(200, headers={"ETag": '"x"'})) as server:
+def test_what_comes_between_looking_and_putting_is_not_overwritten(run, aws):
+    with answering(Answer(404), error(412, "PreconditionFailed"), THEIRS) as server:
         (outcome,) = run({"s3": {"bucket": "inbound-mail"}}, endpoint=server.url)
-        assert outcome.state == "done"
-        assert [(asked.method, "if-none-match" in asked.headers) for asked in server.asked][-3:] == [
-            ("PUT", True),
-            ("HEAD", False),
-            ("PUT", False),
-        ]
-        server.answers[:] = [error(501, "NotImplemented"), there]
-        (outcome,) = run({"s3": {"bucket": "inbound-mail"}}, endpoint=server.url)
+    assert [(asked.method, asked.headers.get("if-none-match")) for asked in server.asked] == [("HEAD", None), ("PUT", "*"), ("HEAD", None)]
     assert outcome.state == "dead" and "holds mail another" in outcome.detail
+
+
+def test_a_server_that_refuses_conditions_is_not_asked_for_them_twice(run, aws):
+    with answering(Answer(404), error(501, "NotImplemented"), Answer(200, headers={"ETag": '"x"'})) as server:
+        (outcome,) = run({"s3": {"bucket": "inbound-mail"}}, endpoint=server.url)
+    puts = [asked.headers.get("if-none-match") for asked in server.asked if asked.method == "PUT"]
+    assert outcome.state == "done" and puts[-1] is None and puts[0] == "*"
+
+
+def test_a_server_that_ignores_conditions_overwrites_nothing(run, aws):
+    with answering(THEIRS) as server:
+        (outcome,) = run({"s3": {"bucket": "inbound-mail"}}, endpoint=server.url)
+    assert [asked.method for asked in server.asked] == ["HEAD"] and outcome.state == "dead"
+
+
+def test_aws_itself_is_not_asked_twice(inbox_for, aws):
+    from botocore.awsrequest import AWSResponse
+    from urllib3 import HTTPResponse
+
+    asked = []
+
+    def answer(request, **_):
+        asked.append((request.method, request.url.partition("?")[0], request.headers.get("If-None-Match")))
+        return AWSResponse(request.url, 200, {}, HTTPResponse(BytesIO(b""), preload_content=False))
+
+    client("s3", {"region": "eu-west-1"}).meta.events.register("before-send.s3.PutObject", answer)
+    mail = make_mail()
+    (outcome,) = inbox_for(rules({"s3": {"bucket": "inbound-mail"}}), aws={"region": "eu-west-1"}).process(mail).outcomes
+    assert outcome.state == "done"
+    assert asked == [("PUT", f"https://inbound-mail.s3.eu-west-1.amazonaws.com/mail/{ses_id(mail)}", b"*")]
 
 
 @pytest.mark.parametrize("value", ["../../etc", "..", "a//b", "/", "", "a\\b"])

@@ -186,9 +186,11 @@ def operations(service: str) -> dict[str, str]:
     return {botocore.xform_name(name): name for name in model.operation_names}
 
 
+@cache
 def called() -> dict[str, set[str]]:
     """IAM actions by file: methods of boto3 clients, in rooms whose files make such clients by `client("SERVICE")`."""
-    trees = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py")}
+    texts = {path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
+    trees = {place: ast.parse(text) for place, text in texts.items() if re.search(r"client|_s3\(\)|service|sqs", text)}
     services = defaultdict(set)
     for place, tree in trees.items():
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):

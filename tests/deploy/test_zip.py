@@ -18,7 +18,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "deploy" / "aws"))
 import build_zip
 
-BUILDS = os.environ.get("INBOX_TEST_ZIP") == "1"
+BUILDS = os.environ.get("LAMBDA_ZIP_TESTS") == "1"
 OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT = 40_000_000
 JUDGE = """
@@ -155,7 +155,7 @@ def test_what_is_no_library_stops_the_build(tmp_path):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> list[Path]:
     if not BUILDS:
-        pytest.skip("it fetches packages: make test-aws")
+        pytest.skip("it fetches packages: make test-zip")
     machine = "arm64" if os.uname().machine == "aarch64" else "x86_64"
     zips = [tmp_path_factory.mktemp("zip") / "lambda.zip" for _ in range(2)]
     said = []

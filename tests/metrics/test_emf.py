@@ -127,7 +127,7 @@ def test_what_was_counted_is_told_once_with_the_names_of_prometheus():
     assert emf_lines(metrics) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(values=st.lists(st.floats(min_value=0, max_value=5e5), min_size=1, max_size=60))
 def test_a_histogram_has_the_sum_and_the_number_that_were_counted_each_value_in_its_bucket(values):
     metrics = Metrics()

@@ -149,3 +149,10 @@ def test_a_reply_token_wins_and_what_is_known_is_never_moved():
         k: v for k, v in before.items() if not k.startswith("people:")
     }
     assert Threads(known).place(parse(mail("<4@x>", In_Reply_To="<3@x>"))).thread == "<1@x>"
+
+
+def test_an_ambiguous_author_took_no_part_before():
+    threads = Threads()
+    threads.place(parse(b"Message-ID: <1@x.y>\r\nFrom: ann@x.y\r\nTo: us@z.y\r\n\r\n"))
+    for fields, known in ((b"From: ann@x.y", True), (b"From: ann@x.y\r\nFrom: eve", False)):
+        assert threads.place(parse(b"In-Reply-To: <1@x.y>\r\n" + fields + b"\r\nTo: us@z.y\r\n\r\n")).known_author is known

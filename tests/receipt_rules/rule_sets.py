@@ -1,10 +1,9 @@
-"""Random receipt rule sets and recipients, and the handlers that imported rules name, where the installation lacks them."""
+"""Random receipt rule sets and recipients."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from inbox.plugins import Plugins
 from inbox.receipt_rules.model import (
     AddHeaderAction,
     BounceAction,
@@ -65,48 +64,3 @@ def rule_sets(actions: st.SearchStrategy) -> st.SearchStrategy:
 
 recipients = st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=4, unique=True)
 ALL_DOMAINS = ("example.com", ".example.com", "example.org", ".example.org")
-
-
-def s3(*, bucket: str, key: str, content: str = "raw"):
-    """Put the mail into a bucket."""
-
-
-def sns(*, topic: str, encoding: str = "UTF-8", content: str = "raw"):
-    """Publish the mail."""
-
-
-def lambda_(*, function: str, invocation: str = "Event"):
-    """Call a function."""
-
-
-def ses_bounce(*, code: int, text: str, sender: str, status: str | None = None):
-    """Send a bounce."""
-
-
-def ses_id(mail):
-    """The id of SES."""
-
-
-def plugins() -> Plugins:
-    """The built-in plugins, with those handlers declared that imported rules name and that are not there."""
-    found = Plugins(entry_points=False)
-    declared = {"s3": s3, "sns": sns, "lambda": lambda_, "ses-bounce": ses_bounce}
-    return found if "s3" in found.handlers.entries else Plugins(modules=[_Declared(declared)], entry_points=False)
-
-
-class _Declared:
-    __name__ = "declared-handlers"
-
-    def __init__(self, handlers):
-        self._handlers = handlers
-
-    from inbox.hookspecs import hookimpl as _hook
-
-    @_hook
-    def register_handlers(self, register):
-        for name, handler in self._handlers.items():
-            register(name, handler)
-
-    @_hook
-    def register_facts(self, register):
-        register("ses_id", ses_id)

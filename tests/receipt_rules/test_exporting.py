@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inbox.plugins import Plugins
 from inbox.receipt_rules import ReceiptFilter, ReceiptRule, ReceiptRuleSet, Wishes, from_rules, read_data, rule_set_json, template, to_rules
 from inbox.receipt_rules.model import BounceAction, S3Action, StopAction
 from inbox.rules import load_text
-from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, TOPIC, WAITING, plugins, rule_sets
+from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, TOPIC, WAITING, rule_sets
 
-BUILT = plugins()
+BUILT = Plugins(entry_points=False)
 SENDER = "mailer-daemon@example.com"
 
 
@@ -34,7 +35,7 @@ def _normal(action):
     return replace(action, object_key_prefix=prefix.removesuffix("/")) if prefix else action
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_set=rule_sets(st.one_of(S3, SNS, ASYNC, WAITING, HEADER, BOUNCE)))
 def test_what_came_from_ses_goes_back_as_it_was(rule_set):
     assert normal(back(rule_set, bounce="dsn")) == normal(rule_set)

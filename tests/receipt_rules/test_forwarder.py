@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 
 from inbox.cli import run
 from inbox.errors import ConfigError
+from inbox.plugins import Plugins
 from inbox.receipt_rules import import_forwarder
 from inbox.receipt_rules.object_literals import object_with
 from inbox.rules import decide, load_text
-from receipt_rules.rule_sets import plugins
 
-BUILT = plugins()
+BUILT = Plugins(entry_points=False)
 SCRIPT = Path(__file__).parent / "forwarder" / "index.js"
 KEYS = ("info@example.com", "info+x@example.com", "@example.com", "@example.org", "info", "sales", "@", "Info@example.com")
 PEOPLE = (
@@ -56,7 +57,7 @@ def looked_up(config, recipient):
     return next((mapping[one] for one in (key, f"@{domain}", local, "@") if one in mapping), [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     mapping=st.dictionaries(st.sampled_from(KEYS), st.lists(st.sampled_from(TARGETS), max_size=2, unique=True), max_size=6),
     plus=st.booleans(),
@@ -126,3 +127,14 @@ def test_a_target_that_is_the_address_itself_is_left_out_and_told():
     config = {"forwardMapping": {"a@example.com": ["a@example.com", "b@example.net"]}}
     assert forwarded(config, "a@example.com") == ["b@example.net"]
     assert "goes round" in str(import_forwarder(json.dumps(config), "c").losses[0])
+
+
+ENDLESS = ['"\\' * 200_000, "/*" * 200_000, "`a" * 200_000, "{" * 200_000 + "forwardMapping: 1", "{forwardMapping: [" + "[" * 200_000]
+
+
+@pytest.mark.parametrize("text", ENDLESS, ids=lambda text: text[:6])
+def test_a_text_made_to_be_slow_is_refused_soon(text):
+    began = time.process_time()
+    with pytest.raises(ConfigError):
+        import_forwarder(text, "c.js")
+    assert time.process_time() - began < 20

@@ -9,14 +9,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from inbox.errors import ConfigError
+from inbox.plugins import Plugins
 from inbox.receipt_rules import import_ses
 from inbox.receipt_rules.ingress import ACTIONS, ATTRIBUTES, OPERATORS, VALUES
 from inbox.rules import decide, load_text
 from inbox.rules.document import Mistakes, plain
 from inbox.rules.document import read as read_yaml
-from receipt_rules.rule_sets import plugins
 
-BUILT = plugins()
+BUILT = Plugins(entry_points=False)
 ROLE = "arn:aws:iam::123456789012:role/mail"
 DROP = [{"Drop": {}}]
 

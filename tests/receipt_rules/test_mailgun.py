@@ -10,11 +10,11 @@ import pytest
 
 from inbox.cli import run
 from inbox.errors import ConfigError
+from inbox.plugins import Plugins
 from inbox.receipt_rules import import_mailgun
 from inbox.rules import decide, load_text
-from receipt_rules.rule_sets import plugins
 
-BUILT = plugins()
+BUILT = Plugins(entry_points=False)
 
 
 def route(expression, *actions, priority=0, description="r"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from inbox.errors import ConfigError
-from inbox.receipt_rules import filter_lines, merged, read, read_data, to_rules
+from inbox.plugins import Plugins
+from inbox.receipt_rules import filter_lines, import_forwarder, import_mailgun, import_ses, merged, read, read_data, to_rules
 from inbox.receipt_rules.model import S3Action, StopAction, to_api
 from inbox.rules import load_text
-from receipt_rules.rule_sets import plugins
 
 BAD = Path(__file__).parent / "bad"
 RULE = "AWS::SES::ReceiptRule"
@@ -198,7 +201,58 @@ def test_rules_with_references_that_nobody_resolved_load_with_names_that_say_so(
         SAM.replace("BucketName: !Ref Bucket", "BucketName: !Ref Elsewhere").replace("SmtpReplyCode: 550", "SmtpReplyCode: !Ref Code")
     )
     text, losses = to_rules(read(path))
-    load_text(text, tmp_path / "rules.yaml", plugins())
+    load_text(text, tmp_path / "rules.yaml", Plugins(entry_points=False))
     for name in ("bucket: unresolved-elsewhere", "000000000000:unresolved-Topic", "function: unresolved-Gate-Arn", "unresolved.invalid"):
         assert name in text
     assert "the reference ${Elsewhere} is not resolved" in " ".join(map(str, losses))
+
+
+WORDS = [
+    "Rules",
+    "Resources",
+    "Filters",
+    "Name",
+    "Actions",
+    "Conditions",
+    "Unless",
+    "Rule",
+    "Properties",
+    "Type",
+    "After",
+    "Ref",
+    "Fn::Sub",
+    "Fn::If",
+]
+WORDS += [
+    "StringExpression",
+    "Evaluate",
+    "Attribute",
+    "Operator",
+    "Values",
+    "S3Action",
+    "Drop",
+    "Bounce",
+    "PolicyStatements",
+    "DefaultAction",
+    "items",
+]
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from([*WORDS, RULE, "${A}", "a@b.c", "catch_all()", "EQUALS", "DENY", "*"]),
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, min_size=1, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=ANYTHING)
+def test_whatever_a_file_holds_it_is_read_or_refused_in_words(data):
+    for read_it in (lambda: import_ses([(data, "f")]), lambda: import_mailgun(data, "f"), lambda: import_forwarder(json.dumps(data), "f")):
+        with contextlib.suppress(ConfigError):
+            read_it()

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from inbox import perform
 from inbox.model import Outcome, Plan
+from inbox.plugins import Plugins
 from inbox.receipt_rules import ReceiptRuleSet, Run, accepts, evaluate, to_rules
 from inbox.receipt_rules.model import Action, BounceAction
 from inbox.receipt_rules.steps import steps_of
 from inbox.rules import admit, check, decide, load_text
-from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, WAITING, plugins, recipients, rule_sets
+from receipt_rules.rule_sets import ALL_DOMAINS, ASYNC, BOUNCE, HEADER, S3, SNS, WAITING, recipients, rule_sets
 
-BUILT = plugins()
+BUILT = Plugins(entry_points=False)
 WITHOUT_BOUNCE = st.one_of(S3, SNS, ASYNC, HEADER)
 
 
@@ -73,7 +74,7 @@ def filled_in(value):
     return value.replace("{ses_id}", known).replace("{{", "{").replace("}}", "}") if isinstance(value, str) else value
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_set=rule_sets(WITHOUT_BOUNCE), people=recipients, tls=st.booleans())
 def test_the_same_actions_in_the_same_order_for_the_same_recipients(rule_set, people, tls):
     people = [person for person in people if accepts(rule_set, person)]
@@ -89,7 +90,7 @@ def test_the_same_actions_in_the_same_order_for_the_same_recipients(rule_set, pe
     assert labels <= set(plan.labels)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_set=rule_sets(st.one_of(WITHOUT_BOUNCE, BOUNCE)), people=recipients)
 def test_with_bounces_sent_later_they_are_actions_like_any_other(rule_set, people):
     people = [person for person in people if accepts(rule_set, person)]
@@ -97,7 +98,7 @@ def test_with_bounces_sent_later_they_are_actions_like_any_other(rule_set, peopl
         compare(judged(rule_set, people, tls=True, bounce="dsn"), evaluate(rule_set, people, tls=True))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_set=rule_sets(st.one_of(S3, BOUNCE)), people=recipients)
 def test_whoever_is_refused_in_the_dialogue_is_bounced_by_ses_and_nobody_else_is(rule_set, people):
     people = [person for person in people if accepts(rule_set, person)]
@@ -131,7 +132,7 @@ def carried_out(plan: Plan, answer) -> list[tuple[str, tuple[str, ...], str, dic
     return ran
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rule_set=rule_sets(st.one_of(S3, WAITING, BOUNCE)),
     people=recipients,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MOST_IN_SNS = 150 * 1024
 """Octets of a mail that SES puts into an SNS message."""
-MOST_IN_MESSAGE = 256 * 1024
-"""Octets of a message of SNS, SQS or EventBridge, with all that counts as part of it."""
+MOST_IN_MESSAGE = 255 * 1024
+"""Octets of a message of SNS, SQS or EventBridge: 256 KB, less what else counts as part of it."""
 _IN_MEMORY = 1 << 20
 _HEAD = 1 << 16
 CHECKS = ("spam", "virus", "spf", "dkim", "dmarc")

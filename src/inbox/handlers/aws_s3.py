@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MARK = "inbox-mail"
 """Name of the metadata that says which mail an object is."""
+_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn")
+_IS_THERE = ("PreconditionFailed", "412")
 _WITHOUT_CONDITIONS = ("NotImplemented", "501", "MethodNotAllowed", "XNotImplemented")
 
 
@@ -86,31 +89,35 @@ def put(mail: Mail, place: Place, head: bytes, skip: int, settings: Mapping[str,
     with aws_mail.stream(mail, head, skip) as octets:
         if place.if_exists == "replace":
             _put(service, place, mail, octets)
-            return f"s3://{place}"
-        try:
-            _put(service, place, mail, octets, IfNoneMatch="*")
-        except AwsError as error:
-            if error.code in ("PreconditionFailed", "412"):
-                return _there_already(service, place, mail, octets)
-            if error.code not in _WITHOUT_CONDITIONS:
-                raise
-            return _looked_first(service, place, mail, octets)
+        elif there := _put_new(service, place, mail, octets):
+            return there
     return f"s3://{place}"
+
+
+def _put_new(service: Any, place: Place, mail: Mail, octets: BinaryIO) -> str | None:
+    """Put it unless something is there already, of which the words are given.
+
+    Only AWS is known to honour IfNoneMatch: others ignore it in silence or refuse it, so there it is looked at first. Two workers could
+    still meet there; they would write the same octets.
+    """
+    if not service.meta.endpoint_url.endswith(_OF_AWS):
+        with contextlib.suppress(AwsMissing):
+            return _there_already(service, place, mail, octets)
+    try:
+        _put(service, place, mail, octets, IfNoneMatch="*")
+    except AwsError as error:
+        if error.code in _IS_THERE:
+            return _there_already(service, place, mail, octets)
+        if error.code not in _WITHOUT_CONDITIONS:
+            raise
+        _put(service, place, mail, octets)
+    return None
 
 
 def _put(service: Any, place: Place, mail: Mail, octets: BinaryIO, **condition: str) -> None:
     octets.seek(0)
     with calling(f"s3:PutObject {place}"):
         service.put_object(Body=octets, **place.arguments(mail), **condition)
-
-
-def _looked_first(service: Any, place: Place, mail: Mail, octets: BinaryIO) -> str:
-    """For servers that know no conditions: two workers could still meet, but they would write the same octets."""
-    try:
-        return _there_already(service, place, mail, octets)
-    except AwsMissing:
-        _put(service, place, mail, octets)
-        return f"s3://{place}"
 
 
 def _there_already(service: Any, place: Place, mail: Mail, octets: BinaryIO) -> str:

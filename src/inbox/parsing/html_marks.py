@@ -27,7 +27,8 @@ _KINDS = {
 _NAMES = re.compile(
     rf"(?<![-])(?:x_|ydp[0-9a-f]{{4,12}})?(?<![A-Za-z-])({'|'.join(sorted(_KINDS, key=len, reverse=True))})(?![\w-])|(type\s*=\s*[\"']?cite\b)"
 )
-_HINTS = tuple(dict.fromkeys(["cite", *("uote" if "uote" in name else name for name, kind in _KINDS.items() if kind != "signature")]))
+_SHORT = ("cite", "uote")
+_HINTS = (*_SHORT, *(name for name, kind in _KINDS.items() if kind != "signature" and not any(short in name for short in _SHORT)))
 """Without one of these no name of a quotation is there."""
 
 _BORDER = re.compile(

@@ -277,7 +277,7 @@ def _signed(body: _Body, pieces: list[_Piece]) -> list[_Piece]:
     """The pieces, the signature of each piece of text apart."""
     found: list[_Piece] = []
     for piece in pieces:
-        if piece.kind != "text" or piece.sign == "forwarded":
+        if piece.kind != "text" or piece.sign == "forwarded" or not _filled(body.shown, piece):
             found.append(piece)
             continue
         start, sign = _signature(body, piece)
@@ -317,15 +317,13 @@ def _all_quoted(body: _Body, pieces: list[_Piece]) -> bool:
     if any(piece.kind == "signature" for piece in pieces):
         return True
     rest = body.plain[len(body.marked) :]
-    return all(mark or not line.strip() for mark, line in zip(body.marked, body.plain, strict=False)) and not any(
-        line.strip() for line in rest
-    )
+    return all(mark or not line.strip() for mark, line in zip(body.marked, body.plain, strict=False)) and not any(map(str.strip, rest))
 
 
 def _filled(lines: list[str], piece: _Piece) -> bool:
-    return any(line.strip() for line in lines[piece.start : piece.stop])
+    return any(map(str.strip, lines[piece.start : piece.stop]))
 
 
 def _trimmed(lines: list[str]) -> str:
     """Lines joined, without blank ones at both ends and without blanks at the end."""
-    return "\n".join(lines).strip("\n").rstrip() if any(line.strip() for line in lines) else ""
+    return "\n".join(lines).strip("\n").rstrip()

@@ -8,6 +8,7 @@ from inbox.parsing.quotation import any_word
 
 _MOST = 30
 """Lines that a signature may have."""
+_MOST_PARAGRAPH = 500
 
 _DELIMITER = re.compile(r"\s{0,3}(?:-{2,60}|_{2,80}|\+{2,60}|={3,60}|~{2,60}|\*{3,60}|-)\s*$")
 _LIST = re.compile(
@@ -67,11 +68,11 @@ def _last(lines: list[str], end: int) -> int:
 
 
 def _paragraph(lines: list[str], end: int) -> int:
-    """Where the last paragraph before `end` begins."""
-    start = end
-    while start and lines[start - 1].strip():
+    """Where the last paragraph before `end` begins; `end` when that is too far above."""
+    start, most = end, max(0, end - _MOST_PARAGRAPH)
+    while start > most and lines[start - 1].strip():
         start -= 1
-    return start
+    return start if start > most or not start else end
 
 
 def _delimiter(lines: list[str], end: int) -> int:

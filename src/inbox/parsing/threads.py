@@ -120,7 +120,7 @@ class Threads:
         found = message.conversation
         thread, evidence = next(self._candidates(found, token), (None, "new"))
         thread = thread or found.key or f"sha256:{message.sha256}"
-        author = _plain(message.from_[0].address) if len(message.from_) == 1 else ""
+        author = _plain(message.from_[0].address) if len(message.from_) == 1 and not message.ambiguous_from else ""
         people = self.known.get(f"people:{thread}", "").split()
         known_author = not people or author in people
         self._remember(found, thread)

@@ -100,7 +100,8 @@ class _Rule:
         self.members: Any = {"Name": key, **members} if isinstance(members, dict) else members
         self.name = str(self.members.get("Name")) if isinstance(self.members, dict) else key
         self.set_name = str(scope.value(properties.get("RuleSetName")) or "rule-set")
-        self.after = scope.value(properties.get("After"))
+        after = scope.value(properties.get("After"))
+        self.after = None if after is None else str(after)
         waits = item.get("DependsOn", ())
         self.waits = {waits} if isinstance(waits, str) else set(waits)
         self.waits |= set(_referred(properties))

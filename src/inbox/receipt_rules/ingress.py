@@ -13,6 +13,7 @@ from typing import Any
 from inbox.receipt_rules import checks
 from inbox.receipt_rules.checks import Check
 from inbox.receipt_rules.model import Loss
+from inbox.rules import address
 
 _STRING = ("EQUALS", "NOT_EQUALS", "STARTS_WITH", "ENDS_WITH", "CONTAINS")
 _NUMBER = ("EQUALS", "NOT_EQUALS", "LESS_THAN", "GREATER_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN_OR_EQUAL")
@@ -75,6 +76,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "PayloadType": ("CONTENT", "HEADERS"),
     "InvocationType": ("EVENT", "REQUEST_RESPONSE"),
 }
+
+
+_FORMS: Mapping[str, str] = {"HeaderName": "header-name", "HeaderValue": "header-value", "SmtpReplyCode": "code", "StatusCode": "status"}
+_MOST = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +184,7 @@ def read_rules(data: Any, check: Check) -> tuple[IngressRule, ...]:
         ]
         if not actions:
             check.wrong(place, "Actions is missing; a rule has 1 to 10")
-        name = str(item.get("Name") or f"rule-{n + 1}")
+        name = checks.FORMS["name"](check, f"{place}.Name", item.get("Name") or f"rule-{n + 1}")
         found.append(IngressRule(name, conditions, unless, tuple(action for action in actions if action)))
     return tuple(found)
 
@@ -190,13 +195,29 @@ def read_policy(data: Mapping[str, Any], check: Check) -> TrafficPolicy:
     for n, item in enumerate(checks.sequence(check, "PolicyStatements", data.get("PolicyStatements"))):
         place = f"PolicyStatements[{n}]"
         members = item if isinstance(item, dict) else {}
-        action = checks.one_of(check, f"{place}.Action", members.get("Action"), ("ALLOW", "DENY"))
+        action = _word(check, f"{place}.Action", members.get("Action"), ("ALLOW", "DENY"))
         statements.append(Statement(action, _conditions(check, f"{place}.Conditions", members.get("Conditions"))))
     largest = data.get("MaxMessageSizeBytes")
-    if largest is not None and (not isinstance(largest, int) or largest < 1):
-        check.wrong("MaxMessageSizeBytes", f"must be a number of octets, not {largest!r}")
-    default = checks.one_of(check, "DefaultAction", data.get("DefaultAction"), ("ALLOW", "DENY"))
+    if largest is not None:
+        largest = int(_octets(check, "MaxMessageSizeBytes", largest))
+    default = _word(check, "DefaultAction", data.get("DefaultAction"), ("ALLOW", "DENY"))
     return TrafficPolicy(str(data.get("TrafficPolicyName") or "traffic policy"), default, largest, tuple(statements))
+
+
+def _word(check: Check, place: str, value: Any, choices: tuple[str, ...]) -> str:
+    """One of a closed set of words; a reference that nobody resolved is none."""
+    if checks.is_open(value):
+        check.wrong(place, f"{value!r} is not resolved; give its value with --parameter NAME=VALUE")
+        return choices[0]
+    return checks.one_of(check, place, value, choices)
+
+
+def _octets(check: Check, place: str, value: Any) -> Any:
+    """A number of octets, in bounds that every program can count."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= _MOST:
+        check.wrong(place, f"must be a number of octets, not {value!r}")
+        return 0
+    return value
 
 
 def _only(check: Check, place: str, members: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -218,7 +239,7 @@ def _condition(check: Check, place: str, value: Any) -> Condition | None:
         check.wrong(place, f"a condition is one of {', '.join(OPERATORS)} with its members, this is {kind or value!r}")
         return None
     place = f"{place}.{kind}"
-    operator = checks.one_of(check, f"{place}.Operator", body.get("Operator"), OPERATORS[kind])
+    operator = _word(check, f"{place}.Operator", body.get("Operator"), OPERATORS[kind])
     source, name = _evaluated(check, place, kind, body.get("Evaluate"))
     return Condition(kind, source, name, operator, _values(check, place, kind, body))
 
@@ -233,11 +254,11 @@ def _evaluated(check: Check, place: str, kind: str, value: Any) -> tuple[str, st
     if len(given) != 1:
         check.wrong(f"{place}.Evaluate", "it must say one thing to look at, such as {Attribute: RECIPIENT}")
     elif source == "Attribute":
-        return source, checks.one_of(check, f"{place}.Evaluate.Attribute", inner, ATTRIBUTES[kind])
+        return source, _word(check, f"{place}.Evaluate.Attribute", inner, ATTRIBUTES[kind])
     elif source == "MimeHeaderAttribute" and kind == "StringExpression":
         return source, checks.text(check, f"{place}.Evaluate.{source}", inner)
     elif source == "ClientCertificateAttribute" and kind == "StringExpression":
-        return source, checks.one_of(check, f"{place}.Evaluate.{source}", inner, CERTIFICATE)
+        return source, _word(check, f"{place}.Evaluate.{source}", inner, CERTIFICATE)
     elif source == "Analysis" and isinstance(inner, dict):
         return source, f"{inner.get('Analyzer')} {inner.get('ResultField')}"
     elif source == "IsInAddressList" and kind == "BooleanExpression" and isinstance(inner, dict):
@@ -254,13 +275,11 @@ def _values(check: Check, place: str, kind: str, body: Mapping[str, Any]) -> tup
     one = kind in ("NumberExpression", "TlsExpression")
     given = [body.get("Value")] if one else checks.sequence(check, f"{place}.Values", body.get("Values"))
     if kind == "NumberExpression":
-        if not isinstance(given[0], (int, float)) or isinstance(given[0], bool):
-            check.wrong(f"{place}.Value", f"must be a number, not {given[0]!r}")
-        return tuple(given)
+        return (_octets(check, f"{place}.Value", given[0]),)
     if not given:
         check.wrong(f"{place}.Values", "is empty; it needs at least one value")
     if kind in VALUES:
-        return tuple(checks.one_of(check, f"{place}.Value{'' if one else 's'}", item, VALUES[kind]) for item in given)
+        return tuple(_word(check, f"{place}.Value{'' if one else 's'}", item, VALUES[kind]) for item in given)
     return tuple(checks.text(check, f"{place}.Values", item) for item in given)
 
 
@@ -276,7 +295,18 @@ def _action(check: Check, place: str, value: Any) -> tuple[str, Mapping[str, Any
         if not members.get(name):
             check.wrong(f"{place}.{kind}", f"{name} is missing; it is required")
     for name, words in WORDS.items():
-        if name in members:
-            checks.one_of(check, f"{place}.{kind}.{name}", members[name], words)
+        if members.get(name) is not None:
+            _word(check, f"{place}.{kind}.{name}", members[name], words)
     _only(check, f"{place}.{kind}", members, (*required, *others))
-    return kind, members
+    return kind, {name: _member(check, f"{place}.{kind}.{name}", name, value) for name, value in members.items()}
+
+
+def _member(check: Check, place: str, name: str, value: Any) -> Any:
+    """One member of an action: a list of addresses, a number of minutes, or text in the form that its name asks for."""
+    if name == "ReplaceWith":
+        found = [checks.text(check, f"{place}[{n}]", one) for n, one in enumerate(checks.sequence(check, place, value))]
+        for n, one in enumerate(found):
+            if "@" not in one or (address.read(one) is None and not checks.is_open(one)):
+                check.wrong(f"{place}[{n}]", f"{one!r} is no address; write user@example.com")
+        return found
+    return value if name == "RetryTimeMinutes" else checks.FORMS[_FORMS.get(name, "text")](check, place, value)

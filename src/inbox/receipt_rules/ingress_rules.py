@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from inbox.receipt_rules import unresolved
 from inbox.receipt_rules.ingress import Condition, Ingress, IngressRule, TrafficPolicy
 from inbox.receipt_rules.ingress_conditions import Said, group, say
 from inbox.receipt_rules.model import AddHeaderAction, Loss
@@ -86,7 +87,8 @@ class _Translation:
         return said
 
     def _does(self, rule: IngressRule, name: str) -> RuleData:
-        kinds = [kind for kind, _ in rule.actions]
+        actions = [(kind, {word: unresolved.member(word, value) for word, value in given.items()}) for kind, given in rule.actions]
+        kinds = [kind for kind, _ in actions]
         end = kinds.index("Drop") if "Drop" in kinds else len(kinds)
         for k in range(end + 2, len(kinds) + 1):
             self.tell(f"{kinds[k - 1]} stands behind Drop and never runs", "it is left out", name, k)
@@ -98,8 +100,8 @@ class _Translation:
                 name,
                 1,
             )
-            return {"refuse": _refusal(rule.actions[0][1])}
-        steps, labels = self._steps(rule.actions[:end], name)
+            return {"refuse": _refusal(actions[0][1])}
+        steps, labels = self._steps(actions[:end], name)
         if not steps and stop:
             steps = ["discard"]
         return {**({"label": labels} if labels else {}), **({"do": steps} if steps else {}), **stop}

@@ -25,14 +25,17 @@ def recipient(entry: str) -> str:
     return f"{_word(local) or 'unresolved'}@{DOMAIN}" if at else DOMAIN
 
 
+def member(name: str, value: Any) -> Any:
+    """A member of an action with a name in the place of open references; lists item by item."""
+    if isinstance(value, list):
+        return [recipient(item) if is_open(item) else item for item in value]
+    return _FORMS.get(name, _plain)(value) if is_open(value) else value
+
+
 def closed(action: Action) -> Action:
     """The action with names in the place of open references."""
-    found = {
-        field.name: _FORMS.get(field.metadata["api"], _plain)(value)
-        for field in dataclasses.fields(action)
-        if is_open(value := getattr(action, field.name))
-    }
-    return dataclasses.replace(action, **found) if found else action
+    found = {field.name: member(field.metadata["api"], getattr(action, field.name)) for field in dataclasses.fields(action)}
+    return dataclasses.replace(action, **found)
 
 
 def _word(text: str) -> str:
@@ -48,8 +51,13 @@ def _plain(text: str) -> str:
     return _REFERENCE.sub(lambda match: f"unresolved-{_word(match[1])}", text)
 
 
+def _bucket(text: str) -> str:
+    return _name(text).lower()[:63].rstrip("-_").replace("_", "-")
+
+
 _FORMS: Mapping[str, Callable[[str], Any]] = {
-    "BucketName": lambda text: _name(text).lower()[:63].rstrip("-"),
+    "BucketName": _bucket,
+    "S3Bucket": _bucket,
     "TopicArn": lambda text: f"arn:aws:sns:us-east-1:000000000000:{_name(text)[:256]}",
     "FunctionArn": lambda text: _name(text)[:64],
     "Sender": lambda text: recipient(text if "@" in text else f"{text}@{DOMAIN}"),
