@@ -19,13 +19,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from inbox import origins
 from inbox.aws.names import Account, Bucket, QueueUrl, Topic
 from inbox.errors import ConfigError
-from inbox.networks import Filters, read_network
+from inbox.networks import Filters, check_name_server, read_network
 from inbox.options import Reference, Seconds
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
 
 MIB = 1 << 20
+DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified"))
 AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge"))
 
 
@@ -71,6 +72,7 @@ Word = Literal["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
+NameServer = Annotated[str, AfterValidator(check_name_server)]
 Positive = Annotated[Seconds, Field(gt=0)]
 
 
@@ -151,6 +153,17 @@ class Parsing(_Table):
 
     def limits(self) -> ParsingLimits:
         return ParsingLimits(**self.model_dump())
+
+
+class Dns(_Table):
+    """Name servers for what authentication and block lists ask (those of the system by default), and seconds for all questions of one mail.
+
+    `sealers`: domains whose ARC seals are believed: `verified` holds when they say that a mail was authentic when it came to them.
+    """
+
+    nameservers: tuple[NameServer, ...] = ()
+    timeout: Positive = 20
+    sealers: tuple[str, ...] = ()
 
 
 class Relay(_Table):
@@ -245,13 +258,16 @@ class Settings(_Table):
     relay: Relay = Relay.model_construct()
     work: Work = Work.model_construct()
     log: Log = Log.model_construct()
+    dns: Dns = Dns.model_construct()
     aws: Aws = Aws.model_construct()
     ses: Ses = Ses.model_construct()
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:
-        """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too. No plugin sees those of another."""
+        """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too, those that ask DNS `[dns]`. No plugin sees those of another."""
         own = self.handlers.get(name, {})
+        if name in DNS_FACTS:
+            return {**self.dns.model_dump(), **own}
         said = {"verdicts": self.ses.verdicts} if self.ses.verdicts else {}
         return {**self.aws.model_dump(exclude_none=True), **said, **own} if name in AWS_HANDLERS else own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -95,3 +96,21 @@ class Filters:
 def client_network(ip: str) -> str:
     """Under which name one client counts: an IPv4 address, the /64 of an IPv6 address (a client has all of it)."""
     return ip if ":" not in ip else str(ipaddress.IPv6Network((ip, 64), strict=False))
+
+
+def name_server(text: str) -> tuple[str, int] | None:
+    """Address and port of a name server: `192.0.2.53`, `192.0.2.53:5353`, `[2001:db8::53]:5353`; None for what is none."""
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([0-9.]+)(?::(\d+))?|([0-9A-Fa-f:.]+)", text)
+    if not found:
+        return None
+    try:
+        return str(ipaddress.ip_address(found[1] or found[3] or found[5])), int(found[2] or found[4] or 53)
+    except ValueError:
+        return None
+
+
+def check_name_server(text: str) -> str:
+    """The text again; ValueError says the form."""
+    if name_server(text) is None:
+        raise ValueError(f"{text!r} is no name server; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353")
+    return text

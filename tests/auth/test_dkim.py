@@ -59,9 +59,7 @@ FORMS = [(b"simple", b"simple"), (b"relaxed", b"relaxed"), (b"simple", b"relaxed
 
 
 @pytest.mark.parametrize("forms", FORMS, ids=lambda forms: b"/".join(forms).decode())
-@pytest.mark.parametrize(
-    "body", [b"words  and\t words \r\n\r\nend\r\n\r\n\r\n", b"", b"\r\n\r\n", b"no end", b" \r\n \r\n"]
-)
+@pytest.mark.parametrize("body", [b"words  and\t words \r\n\r\nend\r\n\r\n\r\n", b"", b"\r\n\r\n", b"no end", b" \r\n \r\n"])
 def test_what_another_implementation_signs_holds(zone, forms, body):
     raw = MAIL.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + body
     (found,) = dkim(signed(raw, canonicalize=forms), dns_of(zone), NOW)

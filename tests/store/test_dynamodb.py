@@ -314,6 +314,11 @@ def test_the_commands_make_a_table_and_show_what_is_in_it(inbox, new_mail, new_p
     assert inbox("raw", mail.id, "--store", "dynamodb://mails") == (0, mail.raw)
     status, said = inbox("show", mail.id, "--json", "--store", "dynamodb://mails")
     assert (status, json.loads(said)["state"], json.loads(said)["mail"]["id"]) == (0, "settled", mail.id)
+    dead = new_mail(key="ses:2")
+    worked(store, dead, new_plan({}), ended(1, "dead"))
+    assert dead.id.encode() in inbox("dead", "list", "--store", "dynamodb://mails")[1]
+    assert inbox("dead", "retry", "--all", "--store", "dynamodb://mails") == (0, b"1 mails\n")
+    assert store.receipt(dead.id).state == "waiting"
 
 
 @pytest.mark.parametrize(

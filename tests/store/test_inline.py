@@ -13,6 +13,7 @@ import pytest
 from inbox.errors import Failed, NotFound
 from inbox.model import Row
 from kept_rows import rows_of
+from waiting import until
 
 
 def soon(seconds: float = 60) -> datetime:
@@ -302,6 +303,100 @@ def test_a_mail_that_is_not_there_is_not_found(inline):
     for ask in (inline.receipt, inline.mail, inline.subject, lambda id_: inline.strike(id_, 0, "x", 3)):
         with pytest.raises(NotFound, match="no mail 0000"):
             ask("0000")
+
+
+# what is due, and operators
+
+
+def with_step(store, mail, plan, ended, state, due=None):
+    arrive(store, mail)
+    store.planned(mail, plan)
+    store.settled(mail, ended(1, state), due_at=due)
+    return store.finish(mail, plan)
+
+
+def due(store, holder="clock", limit=10, **more) -> list[str]:
+    return [claim.mail.id for claim in store.claim_due(holder, soon(), limit, **more)]
+
+
+def test_what_is_due_can_be_had_without_an_arrival(inline, new_mail, new_plan, ended):
+    plan = new_plan({})
+    now, later, done = (new_mail(key=f"ses:{n}") for n in range(3))
+    with_step(inline, now, plan, ended, "deferred", soon(-1))
+    with_step(inline, later, plan, ended, "deferred", soon(600))
+    with_step(inline, done, plan, ended, "done")
+    arrive(inline, new_mail(key="ses:3"), "h2")
+    assert due(inline) == [now.id]
+    assert due(inline, "other") == []
+    inline.let_go("clock")
+    assert due(inline, "other") == [now.id]
+
+
+def test_what_a_dead_holder_left_is_due_with_a_strike_until_the_limit(inline, new_mail):
+    mail = new_mail(key="ses:1")
+    arrive(inline, mail, seconds=-1)
+    (claim,) = until(lambda: inline.claim_due("clock", soon(-1), 10, 2), "the mail to be due again")
+    assert (claim.mail.id, claim.strikes) == (mail.id, 1)
+    assert due(inline, strikes=2) == []
+    assert inline.receipt(mail.id).state == "quarantined"
+
+
+def test_no_more_are_taken_than_asked_for(inline, new_mail):
+    for n in range(5):
+        arrive(inline, new_mail(key=f"ses:{n}"))
+    inline.let_go("h1")
+    assert [len(due(inline, f"h{n}", 2)) for n in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_dead_mail_is_tried_again_when_an_operator_says_so(inline, new_mail, new_plan, ended):
+    mail, plan = new_mail(key="ses:1"), new_plan({}, {})
+    arrive(inline, mail)
+    inline.planned(mail, plan)
+    inline.settled(mail, ended(1))
+    inline.settled(mail, ended(2, "dead", attempt=3))
+    assert inline.finish(mail, plan) == "dead"
+    inline.dead_retry(mail.id, who="me")
+    (claim,) = inline.claim_due("clock", soon(), 10)
+    assert (dict(claim.states), claim.attempts[2], claim.later) == ({1: "done", 2: "deferred"}, 3, frozenset())
+    inline.settled(mail, ended(2, attempt=4))
+    assert inline.finish(mail, plan) == "settled"
+    with pytest.raises(NotFound, match="is settled, not dead"):
+        inline.dead_retry(mail.id)
+
+
+@pytest.mark.parametrize("state", ["dead", "held"])
+def test_a_mail_is_dropped_for_good(inline, new_mail, new_plan, ended, state):
+    mail, plan = new_mail(key="ses:1"), new_plan({}, {}, {})
+    arrive(inline, mail)
+    inline.planned(mail, plan)
+    inline.settled(mail, ended(1))
+    inline.settled(mail, ended(2, state))
+    inline.settled(mail, ended(3, "deferred" if state == "held" else "dead"), due_at=soon(-1))
+    assert inline.finish(mail, plan) == ("quarantined" if state == "held" else "dead")
+    inline.dead_drop(mail.id, who="me")
+    receipt = inline.receipt(mail.id)
+    assert receipt.state == "settled"
+    assert [(outcome.n, outcome.state) for outcome in receipt.outcomes[3:]] == [(2, "failed"), (3, "failed")]
+    assert receipt.outcomes[-1].detail == "dropped by me"
+    assert due(inline) == []
+
+
+def test_a_held_mail_goes_on_when_it_is_released(inline, new_mail, new_plan, ended):
+    mail, plan = new_mail(key="ses:1"), new_plan({}, {})
+    assert with_step(inline, mail, plan, ended, "held") == "quarantined"
+    inline.release_quarantine(mail.id, who="me")
+    (claim,) = inline.claim_due("clock", soon(), 10)
+    assert dict(claim.states) == {1: "done"}
+    assert inline.receipt(mail.id).outcomes[-1].detail == "released by me"
+
+
+def test_a_poison_mail_that_is_released_is_judged_again(inline, new_mail):
+    mail = new_mail(key="ses:1")
+    arrive(inline, mail)
+    inline.strike(mail.id, 0, "it broke", 1)
+    inline.release_quarantine(mail.id)
+    (claim,) = arrive(inline, new_mail(key="ses:1"), "h2").claims
+    assert (claim.plan, claim.strikes) == (None, 0)
 
 
 # rows

@@ -10,9 +10,10 @@ import pytest
 
 from inbox import Deferred, Row, hookimpl
 from inbox.errors import StoreError
-from inbox.store.inline import work_inline
+from inbox.store.inline import work_due, work_inline
 from inbox.testing import make_mail
 from kept_rows import rows_of
+from waiting import until
 
 RULES = """
 version: 1
@@ -192,3 +193,15 @@ def test_a_row_that_the_store_refuses_is_a_step_that_gave_up(inbox_for, effects,
     box = inbox_for(RULES.replace("table: notes", "table: sqlite_x"), modules=[effects])
     (receipt,) = work(box, store, a_mail())
     assert (receipt.state, [outcome.state for outcome in receipt.outcomes]) == ("dead", ["done", "dead"])
+
+
+def test_the_clock_brings_what_is_due_and_nothing_else(box, store, effects):
+    effects.fail = Deferred("not now", retry_after=0)
+    box.settings = box.settings.model_copy(update={"work": box.settings.work.model_copy(update={"retry": (0.001,)})})
+    mail = a_mail()
+    assert work(box, store, mail)[0].state == "waiting"
+    effects.fail = None
+    store.arrive(a_mail("ses:2"), "h2", soon())
+    (receipt,) = until(lambda: work_due(box, store, "clock", soon()), "the step to be due")
+    assert (receipt.mail.id, receipt.state, effects.told.total()) == (mail.id, "settled", 1)
+    assert work_due(box, store, "clock", soon()) == []

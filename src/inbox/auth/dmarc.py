@@ -28,7 +28,8 @@ class Identifier(Protocol):
 @dataclass(frozen=True, slots=True)
 class DmarcResult:
     """`result`: pass fail none temperror permerror; `policy`: the one that applies to the author's domain (none quarantine reject), None without
-    a record; `domain`: where the record stands; `organization`: the organizational domain; `aligned`: `spf`, `dkim`, those that passed and belong to it;
+    a record; `domain`: where the record stands; `organization`: the organizational domain; `aligned`: `spf`, `dkim`, those that passed and belong to it,
+    also when there is no record;
     `testing`: the owner asks not to act on the policy yet.
     """
 
@@ -54,7 +55,8 @@ def dmarc(from_domain: str | None, spf: Identifier | None, dkim: Sequence[Identi
     except Temporary as error:
         return DmarcResult("temperror", reason=f"no answer about the policy of {author}: {error}")
     if record is None or where is None:
-        return DmarcResult("none", organization=organization, reason=f"{author} has no DMARC record")
+        aligned = tuple(_aligned(author, organization, DmarcRecord("none"), spf, dkim, "pass"))
+        return DmarcResult("none", organization=organization, aligned=aligned, reason=f"{author} has no DMARC record")
     aligned = tuple(_aligned(author, organization, record, spf, dkim, "pass"))
     unsure = tuple(_aligned(author, organization, record, spf, dkim, "temperror"))
     result = "pass" if aligned else "temperror" if unsure else "fail"

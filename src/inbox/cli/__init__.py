@@ -26,6 +26,7 @@ COMMANDS = {
     "process": "mails",
     "parse": "mails",
     "explain": "mails",
+    "auth": "authentication",
     "check": "judging",
     "test": "judging",
     "schema": "judging",

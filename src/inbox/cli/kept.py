@@ -53,14 +53,15 @@ def list_(
     return OK
 
 
-def _opened(settings: Settings, url: str | None) -> Kept:
-    """The store to look into: the table or folder that is named, or that functions keep mail in, else the folder of the daemon."""
-    place = url or settings.store
+def _opened(settings: Settings, url: str | None, *, to_change: bool = False) -> Kept:
+    """The store to look into: the table or folder that is named, or the table that functions keep mail in, else the folder of the daemon."""
+    place = url or (settings.store if settings.store and "://" in settings.store else None)
     if place and "://" in place:
         from inbox.store.dynamodb import open_dynamodb
 
         return open_dynamodb(place, settings.aws.model_dump(exclude_none=True))
-    return open_store(settings.model_copy(update={"dir": Path(place)}) if place else settings, read_only=True)
+    folder = settings.model_copy(update={"dir": Path(place)}) if place else settings
+    return open_store(folder, make=False) if to_change else open_store(folder, read_only=True)
 
 
 @click.command()
@@ -147,29 +148,32 @@ def dead() -> None:
 
 @dead.command(name="list")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@of_store
 @common
-def dead_list(limit: int, settings: Settings, *, as_json: bool) -> int:
+def dead_list(limit: int, settings: Settings, *, url: str | None, as_json: bool) -> int:
     """List the dead mails, newest first."""
-    _print_rows(open_store(settings, read_only=True).mails(state="dead", limit=limit), as_json=as_json)
+    _print_rows(_opened(settings, url).mails(state="dead", limit=limit), as_json=as_json)
     return OK
 
 
 @dead.command(name="retry")
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--all", "every", is_flag=True, help="All dead mails.")
+@of_store
 @common
-def dead_retry(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+def dead_retry(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Make the steps that gave up due again, now; what was done is not done again."""
-    return _each(settings, ids, "dead", "dead_retry", every=every, as_json=as_json)
+    return _each(_opened(settings, url, to_change=True), ids, "dead", "dead_retry", every=every, as_json=as_json)
 
 
 @dead.command(name="drop")
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--all", "every", is_flag=True, help="All dead mails.")
+@of_store
 @common
-def dead_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+def dead_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Give mails up for good: no step of theirs is tried again. Mail and receipt stay, and who dropped it is recorded."""
-    return _each(settings, ids, "dead", "dead_drop", every=every, as_json=as_json)
+    return _each(_opened(settings, url, to_change=True), ids, "dead", "dead_drop", every=every, as_json=as_json)
 
 
 @click.group()
@@ -179,36 +183,38 @@ def quarantine() -> None:
 
 @quarantine.command(name="list")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@of_store
 @common
-def quarantine_list(limit: int, settings: Settings, *, as_json: bool) -> int:
+def quarantine_list(limit: int, settings: Settings, *, url: str | None, as_json: bool) -> int:
     """List the held mails, newest first."""
-    _print_rows(open_store(settings, read_only=True).mails(state="quarantined", limit=limit), as_json=as_json)
+    _print_rows(_opened(settings, url).mails(state="quarantined", limit=limit), as_json=as_json)
     return OK
 
 
 @quarantine.command(name="release")
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--all", "every", is_flag=True, help="All held mails.")
+@of_store
 @common
-def quarantine_release(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+def quarantine_release(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Let held mails go on: steps that were held count as done, a poison mail is judged again."""
-    return _each(settings, ids, "quarantined", "release_quarantine", every=every, as_json=as_json)
+    return _each(_opened(settings, url, to_change=True), ids, "quarantined", "release_quarantine", every=every, as_json=as_json)
 
 
 @quarantine.command(name="drop")
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--all", "every", is_flag=True, help="All held mails.")
+@of_store
 @common
-def quarantine_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, as_json: bool) -> int:
+def quarantine_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Give held mails up for good. Mail and receipt stay, and who dropped it is recorded."""
-    return _each(settings, ids, "quarantined", "dead_drop", every=every, as_json=as_json)
+    return _each(_opened(settings, url, to_change=True), ids, "quarantined", "dead_drop", every=every, as_json=as_json)
 
 
-def _each(settings: Settings, ids: tuple[str, ...], state: str, action: str, *, every: bool, as_json: bool) -> int:
+def _each(store: Kept, ids: tuple[str, ...], state: str, action: str, *, every: bool, as_json: bool) -> int:
     """Do one thing to each mail named, or to all in a state."""
     if bool(ids) == every:
         raise click.UsageError("name mails by their ids, or say --all")
-    store = open_store(settings, make=False)
     chosen = list(store.ids(state=state)) if every else list(ids)
     for id_ in chosen:
         try:

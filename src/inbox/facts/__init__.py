@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inbox.facts import attachments, bayes, dnsbl, envelope, headers, history, identity, keywords, kinds, moment, reply_token, verdicts
+from inbox.facts import (
+    attachments,
+    authentication,
+    bayes,
+    dnsbl,
+    envelope,
+    headers,
+    history,
+    identity,
+    keywords,
+    kinds,
+    moment,
+    reply_token,
+    verdicts,
+)
 from inbox.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -26,6 +40,7 @@ def register_facts(register: Register) -> None:
         moment.FACTS,
         reply_token.FACTS,
         verdicts.FACTS,
+        authentication.Authentication().facts,
     ):
         for name, function in table.items():
             register(name, function)

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from inbox.auth.dns import make_resolver, name_server
 from inbox.errors import Deferred
 from inbox.options import Seconds
 
 if TYPE_CHECKING:
-    from dns.resolver import Answer, Resolver
+    from dns.resolver import Resolver
 
     from inbox.model import Mail
 
@@ -27,7 +27,6 @@ _LISTED = ipaddress.IPv4Network("127.0.0.0/8")
 _ERRORS = ipaddress.IPv4Network("127.255.255.0/24")  # "you may not ask": what lists answer to public resolvers and to who asks too often
 _OWN = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))  # of no use to anybody elsewhere
 _MOST_ZONES = 20
-_REMEMBERED, _LONGEST = 10_000, 3600
 
 
 class BlockLists:
@@ -60,7 +59,7 @@ class BlockLists:
 
     def _resolver(self, servers: tuple[str, ...]) -> Resolver:
         if servers not in self._resolvers:
-            self._resolvers[servers] = _make_resolver(servers)
+            self._resolvers[servers] = make_resolver(servers)
         return self._resolvers[servers]
 
 
@@ -76,7 +75,7 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Ma
         if equals and not _network(answers):
             yield f"{zone!r}: write answers as 127.0.0.2 or 127.0.0.0/29"
     for server in settings.get("nameservers", ()):
-        if not _server(str(server)):
+        if not name_server(str(server)):
             yield f"setting handlers.dnsbl.nameservers: {server!r} is no address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
 
 
@@ -121,36 +120,3 @@ def _network(text: str) -> ipaddress.IPv4Network | None:
         return ipaddress.IPv4Network(text)
     except ValueError:
         return None
-
-
-def _server(text: str) -> tuple[str, int] | None:
-    """Address and port of a name server."""
-    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([0-9.]+)(?::(\d+))?|([0-9A-Fa-f:.]+)", text)
-    if not found:
-        return None
-    try:
-        return str(ipaddress.ip_address(found[1] or found[3] or found[5])), int(found[2] or found[4] or 53)
-    except ValueError:
-        return None
-
-
-def _make_resolver(servers: tuple[str, ...]) -> Resolver:
-    from dns.exception import DNSException  # noqa: PLC0415  heavy, and of this fact only
-    from dns.nameserver import Do53Nameserver  # noqa: PLC0415  as above
-    from dns.resolver import LRUCache, Resolver  # noqa: PLC0415  as above
-
-    class Answers(LRUCache):
-        """Answers by their TTL; one that names none is not kept for ever."""
-
-        def put(self, key: Any, value: Answer) -> None:
-            value.expiration = min(value.expiration, time.time() + _LONGEST)
-            super().put(key, value)
-
-    try:
-        resolver = Resolver(configure=not servers)
-    except DNSException as error:
-        raise Deferred(f"no name server is set: {error}; set nameservers in [handlers.dnsbl]") from None
-    if servers:
-        resolver.nameservers = [Do53Nameserver(*place) for server in servers if (place := _server(str(server)))]
-    resolver.cache = Answers(_REMEMBERED)
-    return resolver

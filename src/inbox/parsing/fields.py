@@ -8,7 +8,6 @@ the text then (as Postfix and the standard library have it). Line ends are CRLF 
 from __future__ import annotations
 
 import re
-from itertools import chain
 from typing import NamedTuple, Protocol
 
 from inbox.parsing.defects import Defects
@@ -16,7 +15,7 @@ from inbox.parsing.header import Header
 from inbox.parsing.limits import Limits
 from inbox.parsing.words import Hint
 
-_FIELDS = re.compile(r"([!-9;-~]++):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
+_FIELDS = re.compile(r"([!-9;-~]++):((?:[^\n]++|\n[ \t])*+)\n?")
 _NEXT_FIELD = re.compile(r"\n(?![ \t])")
 _NAME = re.compile(r"[!-9;-~]+[ \t]*")
 _RETURN = re.compile(r"\r[^\r\n]")
@@ -59,7 +58,7 @@ class FieldReader:
             block = raw[start:stop].decode("latin-1")
             self._note_returns(block, part)
             found = _FIELDS.findall(block)
-            length = sum(map(len, chain.from_iterable(found))) + 2 * len(found)
+            length = sum([len(name) + len(text) for name, text in found]) + 2 * len(found)
             if length - (not block.endswith("\n")) == len(block) and len(found) <= self.limits.headers:
                 hint = self.hint
                 return Block([Header(name, text, hint) for name, text in found], body)

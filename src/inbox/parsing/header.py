@@ -19,7 +19,10 @@ class Header:
     __slots__ = ("_decoded", "_hint", "cut", "name", "text")
 
     def __init__(self, name: str, text: str, hint: Hint = no_hint, *, cut: bool = False) -> None:
-        self.name, self.text, self.cut, self._hint = name, text, cut, hint
+        self.name = name
+        self.text = text
+        self.cut = cut
+        self._hint = hint
         self._decoded: Value | None = None
 
     @property

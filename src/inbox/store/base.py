@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sqlite3
 from datetime import UTC, datetime
 
@@ -74,11 +73,3 @@ def index(db: sqlite3.Connection, seq: int, subject: str | None, addresses: str,
 def words_of(seq: int, subject: str | None, addresses: str, body: str | None) -> tuple[int, str | None, str | None, str | None]:
     """The values of `INDEX`."""
     return seq, text(subject), text(addresses), text((body or "")[:_TEXT])
-
-
-def operator() -> str:
-    """The name of who runs this process, for the record."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from inbox.model import Mail, new_id
 from inbox.store.arrivals import Arrivals
+from inbox.store.claims import Claim
 from inbox.store.inline import Arrived
 from inbox.store.leases import HELD, STRIKES, alive, hold, holder_of, until_of
 from inbox.store.values import text
@@ -59,6 +60,11 @@ class Holds(Arrivals, Work):
             self.strike(row["id"], 0, HELD, limit)
         taken = "update inbox_mails set lease = ? where seq = ? and state in ('kept', 'waiting')"
         return bool(db.execute(taken, (lease, row["seq"])).rowcount)
+
+    def claim_due(self, holder: str, until: datetime, limit: int, strikes: int = STRIKES) -> list[Claim]:
+        """As `inbox.store.inline.InlineStore.claim_due`."""
+        self.void_hands(strikes)
+        return self.claim(hold(holder, until), limit, datetime.now(UTC))
 
     def let_go(self, holder: str) -> None:
         """As `inbox.store.inline.InlineStore.let_go`."""

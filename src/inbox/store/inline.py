@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -54,6 +54,11 @@ class InlineStore(Journal, Protocol):
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """Somebody died or gave up over a mail; at `limit` strikes it is quarantined. How often that happened is returned."""
 
+    def claim_due(self, holder: str, until: datetime, limit: int, strikes: int = 3) -> list[Claim]:
+        """Take in hand, until `until`, up to `limit` mails with something due: a step that was deferred, a hold that ran out, what operators
+        made due. `strikes`: as the limit of `arrive`.
+        """
+
     def let_go(self, holder: str) -> None:
         """Give back everything that `holder` has in hand."""
 
@@ -94,18 +99,32 @@ def work_inline(box: Inbox, store: InlineStore, mail: Mail, holder: str, until: 
     One receipt for each: as it is now, so one that is `kept` or `waiting` is not done (a step is deferred, the time is over, another holder
     has it in hand). A mail that was done before brings its receipt. StoreError: what was kept is worked on by whoever comes next.
     """
-    try:
+    with _in_hand(store, holder):
         arrived = store.arrive(mail, holder, until, box.settings.work.strikes)
         receipts = [_work_on(box, store, claim, until) for claim in arrived.claims]
-    except Exception:
-        with contextlib.suppress(StoreError):
-            store.let_go(holder)
-        raise
     done = {receipt.mail.id for receipt in receipts}
     receipts += [store.receipt(id_) for id_ in arrived.busy]
     if not receipts or (arrived.id not in done and arrived.id not in arrived.busy):
         receipts.append(store.receipt(arrived.id))
     return receipts
+
+
+def work_due(box: Inbox, store: InlineStore, holder: str, until: datetime, limit: int = 20) -> list[Receipt]:
+    """Do what is due in the store, for up to `limit` mails, until `until`: for a host that is called by the clock. StoreError."""
+    with _in_hand(store, holder):
+        claims = store.claim_due(holder, until, limit, box.settings.work.strikes)
+        return [_work_on(box, store, claim, until) for claim in claims]
+
+
+@contextlib.contextmanager
+def _in_hand(store: InlineStore, holder: str) -> Iterator[None]:
+    """What is in hand when something fails is given back, if the store can."""
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(StoreError):
+            store.let_go(holder)
+        raise
 
 
 def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> Receipt:

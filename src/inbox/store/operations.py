@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from inbox.errors import NotFound
 from inbox.model import Json, Outcome, isoformat
-from inbox.store.base import Base, operator
+from inbox.store.base import Base
 from inbox.store.values import moment
+from inbox.store.who import operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from inbox.errors import NotFound, StoreError
 from inbox.model import Mail, Outcome, new_id
 from inbox.store.claims import Claim
 from inbox.store.dynamodb.base import Base
-from inbox.store.dynamodb.layout import mail_key, odd, outcome_key, raw_key, source_key, step_key
+from inbox.store.dynamodb.layout import OPEN, all_open, mail_key, odd, outcome_key, raw_key, source_key, step_key
 from inbox.store.dynamodb.mails import WORKABLE, Hand, mail_item, outcome_attributes
 from inbox.store.dynamodb.octets import SMALL
 from inbox.store.dynamodb.table import NEW, Action, Put, Update, When
@@ -117,6 +117,20 @@ class Arrivals(Base):
             return "busy"
         self._hands[id_] = hand
         return "taken"
+
+    def claim_due(self, holder: str, until: datetime, limit: int, strikes: int = STRIKES) -> list[Claim]:
+        """As `inbox.store.inline.InlineStore.claim_due`. The index may be a second behind; the mails themselves decide."""
+        hand = Hand(text(holder) or "", micros(until))
+        claims: list[Claim] = []
+        for partition in all_open():
+            asked = {"open": partition, "now": micros(self._now())}
+            due = [item["pk"] for item in self._table.some("#open = :open AND #due <= :now", asked, OPEN, limit - len(claims))]
+            found = self._table.get_all([(pk, "mail") for pk in due])
+            taken = [item["pk"].partition("#")[2] for item in found if self._take(item, hand, strikes) == "taken"]
+            claims += map(self._claim, taken)
+            if len(claims) >= limit:
+                break
+        return claims
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """As `inbox.store.inline.InlineStore.strike`."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from inbox import aws
@@ -130,6 +131,10 @@ class Table:
             if not answer.get("LastEvaluatedKey"):
                 return
             ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def some(self, text: str, values: Mapping[str, Any], index: str, limit: int) -> list[dict[str, Any]]:
+        """The first items of a partition of an index."""
+        return list(islice(self.query(text, values, index=index, Limit=min(max(limit, 1), MOST)), max(limit, 0)))
 
     def count(self, text: str, values: Mapping[str, Any], *, where: str | None = None, index: str | None = None) -> int:
         """How many items of one partition fit."""
