@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import smtplib
+import subprocess
 import sys
 import time
+import urllib.request
 import zipfile
 
 import pytest
 
-from aws_real.conftest import CREDENTIALS, SOURCES
+from aws_real.conftest import CREDENTIALS, SOURCES, free_port
 from inbox.config import validate
 from inbox.store.dynamodb import create_table
 from inbox.store.opening import open_inline
@@ -34,6 +38,8 @@ from inbox import lambda_handler
 
 @pytest.fixture
 def aws(ministack, client_at):
+    """MiniStack with nothing in it."""
+    urllib.request.urlopen(urllib.request.Request(f"{ministack}/_ministack/reset", method="POST"), timeout=30).close()
     return client_at(ministack)
 
 
@@ -114,6 +120,61 @@ def content(aws, key):
         return aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
     except aws("s3").exceptions.NoSuchKey:
         return None
+
+
+@pytest.fixture
+def local_ses(ministack, stack, tmp_path):
+    """Local SES in front of it: the receipt rules that deploy/aws makes. Gives the port of its door."""
+    rules = {
+        "Metadata": {"Name": "inbound"},
+        "Rules": [
+            {
+                "Name": "keep",
+                "Enabled": True,
+                "ScanEnabled": True,
+                "Recipients": ["example.com"],
+                "Actions": [{"S3Action": {"BucketName": BUCKET, "ObjectKeyPrefix": "mail", "TopicArn": stack[0]}}],
+            }
+        ],
+    }
+    (tmp_path / "ruleset.json").write_text(json.dumps(rules))
+    port = free_port()
+    command = [sys.executable, "-m", "inbox", "serve", "--smtp", f"127.0.0.1:{port}", "--ses", "ruleset.json", "--endpoint-url", ministack]
+    environment = {**os.environ, **CREDENTIALS, "PYTHONPATH": str(SOURCES)}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    try:
+        until(lambda: greets(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+def greets(port):
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+            return client.noop()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
+def test_mail_comes_in_by_smtp_as_with_ses_and_the_function_acts_on_it(aws, ministack, stack, local_ses):
+    raw = b"From: jane@example.org\r\nTo: support@example.com\r\nSubject: by SMTP\r\n\r\nwords\r\n"
+    with smtplib.SMTP("127.0.0.1", local_ses, timeout=20) as client:
+        client.sendmail("jane@example.org", ["support@example.com", "sales@example.com"], raw)
+    key = until(lambda: [found["Key"] for found in aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="out/").get("Contents", ())])[0]
+    octets = content(aws, key)
+    assert octets.endswith(raw), "the mail follows SES's header block, octet by octet"
+    assert octets.startswith(b"Return-Path: <jane@example.org>\r\nReceived: ")
+    assert content(aws, f"mail/{key.partition('/')[2]}") == octets
+    store = open_inline(settings(ministack))
+    try:
+        (receipt,) = until(lambda: [found for id_ in store.ids() if (found := store.receipt(id_)).state == "settled"])
+    finally:
+        store.close()
+    assert receipt.mail.envelope.recipients == ("support@example.com", "sales@example.com")
+    assert receipt.mail.source_key == f"ses:{key.partition('/')[2]}"
 
 
 def test_mail_goes_all_the_way_and_what_fails_ends_in_the_dead_letter_queue(aws, ministack, stack):

@@ -101,14 +101,21 @@ def _lambda(action: LambdaAction) -> Made:
 
 def bounce_step(action: BounceAction) -> Step:
     """The step that sends a bounce, after the mail was accepted."""
-    status = {"status": action.status_code} if action.status_code else {}
+    status = {"status": action.status_code} if action.status_code and not _contradicts(action) else {}
     return {
         "ses-bounce": {"code": int(action.smtp_reply_code), **status, "text": literal(action.message), "sender": literal(action.sender)}
     }
 
 
+def _contradicts(action: BounceAction) -> bool:
+    """Whether reply code and status code are of different classes, such as 550 and 4.1.1 (RFC 3463 section 2)."""
+    return action.status_code is not None and action.status_code[:1] != action.smtp_reply_code[:1]
+
+
 def _bounce(action: BounceAction) -> Made:
-    return Made((bounce_step(action),))
+    kind = action.smtp_reply_code[:1]
+    told = ((f"StatusCode {action.status_code} is of another class than {action.smtp_reply_code}", f"{kind}.0.0 is said"),)
+    return Made((bounce_step(action),), told=told if _contradicts(action) else ())
 
 
 def _add_header(action: AddHeaderAction) -> Made:
