@@ -35,8 +35,15 @@ BY_HAND = [
     (Load(1_000_000, 10, ms=1000, memory=1024), "lambda", "function: calls", "0.2"),
     (Load(1_000_000, 10, ms=1000, memory=1024), "lambda", "function: time", "13.3334"),
     (Load(1_000_000, 10, ms=500, memory=512), "lambda", "function: time", "3.33335"),
-    # DynamoDB: 10 write units and 4 read units a mail
-    (Load(1_000_000, 10, writes=10), "lambda", "table: writes", "6.25"),
+    # DynamoDB: 10 write units and 4 read units a mail; a mail of 10 KB is written in two transactions, which count twice: 40 more
+    (Load(1_000_000, 10, writes=10), "lambda", "table: writes", "31.25"),
+    (Load(1_000_000, 100, writes=10), "lambda", "table: writes", "6.25"),
+    # 1,048,576 mails of 10 KB and 6 KB about each are 16 GB a month; kept for ten months that is 160 GB at $0.25
+    (Load(1_048_576, 10, row=6, table_days=304), "lambda", "table: kept", "40"),
+    # mails over 64 KB are copied: one PUT, and 100 GB a month, kept for ten months
+    (Load(1_000_000, 64), "lambda", "bucket: large mail copied", "0"),
+    (Load(1_000_000, 65), "lambda", "bucket: large mail copied", "5"),
+    (Load(1_048_576, 100, large_days=304), "lambda", "bucket: large mail kept", "23"),
     (Load(1_000_000, 10, reads=4), "lambda", "table: reads", "0.5"),
     # logs: 1,048,576 mails of 2 KB are 2 GB
     (Load(1_048_576, 10, log=2), "lambda", "logs", "1"),

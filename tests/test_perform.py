@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,28 @@ def test_ready(steps, states, run, skip):
     may_run, are_skipped = ready(plan(*steps), states)
     assert [step.n for step in may_run] == run
     assert [step.n for step in are_skipped] == skip
+
+
+IN_ORDER = [
+    ("one at a time", [{}, {}], {}, [1], []),
+    ("the next, also of another rule, waits while one is deferred", [{}, {"rule": "other"}], {1: "deferred"}, [1], []),
+    ("done lets the next run", [{}, {"rule": "other"}, {}], {1: "done"}, [2], []),
+    ("given up lets the next run", [{}, {}], {1: "dead"}, [2], []),
+    ("what is skipped holds nobody", [{"on_error": "stop"}, {}, {"rule": "other"}], {1: "failed"}, [3], [2]),
+]
+
+
+@pytest.mark.parametrize(("steps", "states", "run", "skip"), [row[1:] for row in IN_ORDER], ids=[row[0] for row in IN_ORDER])
+def test_ready_in_order(steps, states, run, skip):
+    may_run, are_skipped = ready(replace(plan(*steps), in_order=True), states)
+    assert ([step.n for step in may_run], [step.n for step in are_skipped]) == (run, skip)
+
+
+def test_a_plan_in_order_is_stored_as_such_and_an_older_one_is_not():
+    kept = replace(plan({}), in_order=True).to_dict()
+    assert Plan.from_dict(kept).in_order
+    del kept["in_order"]
+    assert not Plan.from_dict(kept).in_order
 
 
 STATES = [

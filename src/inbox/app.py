@@ -8,9 +8,10 @@ an outbox and a journal. The daemon, Lambda, the commands and pytest all come th
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -31,6 +32,10 @@ from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
+
+_LOG = logging.getLogger("inbox.app")
+_NOT_DONE: Mapping[OutcomeState, int] = {"deferred": logging.INFO, "failed": logging.WARNING, "dead": logging.WARNING}
+"""How a step that was not done is told in the log."""
 
 _OPEN_MAILS, _OPEN_OCTETS = 64, 32 << 20
 
@@ -114,6 +119,9 @@ class Inbox:
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
+        if ended.outcome.state in _NOT_DONE:
+            about = {"mail": mail.id, "rule": step.rule, "handler": step.handler, "attempt": number, "why": ended.outcome.detail}
+            _LOG.log(_NOT_DONE[ended.outcome.state], "step %s", ended.outcome.state, extra=about)
         return ended
 
     def time_for(self, step: Step) -> float:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inbox import origins
-from inbox.aws.names import Account, Bucket, QueueUrl, Topic
+from inbox.aws.names import Account, Bucket, Check, Endpoint, Identity, QueueUrl, Topic, Word
 from inbox.errors import ConfigError
 from inbox.networks import Filters, check_name_server, read_network
 from inbox.options import Reference, Seconds
@@ -36,12 +36,6 @@ def _listener(text: str) -> str:
     if not found or int(found[1]) > 65_535:
         raise ValueError(f"{text!r} is no address to listen on; write HOST:PORT or [::1]:PORT")
     return text
-
-
-def _domain(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
-        raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
-    return text.lower()
 
 
 def _network(text: str) -> str:
@@ -65,10 +59,7 @@ def _folder(path: Path) -> Path:
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
-DomainText = Annotated[str, AfterValidator(_domain)]
 NetworkText = Annotated[str, AfterValidator(_network)]
-Check = Literal["spam", "virus", "spf", "dkim", "dmarc"]
-Word = Literal["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
@@ -181,7 +172,7 @@ class Aws(_Table):
     """Region and endpoint of AWS for sources, stores and handlers; left out, boto3 looks where it always does (environment, profile)."""
 
     region: str | None = None
-    endpoint: str | None = None
+    endpoint: Endpoint | None = None
 
 
 class Ses(_Table):
@@ -201,9 +192,7 @@ class Ses(_Table):
     rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
     verdicts: Mapping[Check, Word] = Field(default_factory=dict)  # what is said of checks that nobody made; GRAY unless it stands here
     parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
-    verified: tuple[
-        DomainText, ...
-    ] = ()  # identities: domains that mail is taken for, with their subdomains; none: those of the recipients
+    verified: tuple[Identity, ...] = ()  # domains that mail is taken for, with their subdomains; none: those of the recipients
 
 
 LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}

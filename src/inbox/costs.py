@@ -15,6 +15,9 @@ KB_OF_A_GB = Decimal(1 << 20)
 CHUNK = 256
 """KB. SES counts complete chunks of a mail; what is below one costs nothing beyond the mail itself."""
 
+IN_TABLE = 64
+"""KB up to which a raw mail lies in the table; it is written in two transactions, which count twice. Larger ones are copied within the bucket."""
+
 _DAYS = Decimal("30.4")
 _SECONDS = _DAYS * 86_400
 _LONG_POLL = 20
@@ -64,16 +67,19 @@ PRICES: Mapping[str, Price] = {
 class Load:
     """What comes in a month and what one mail takes. Sizes in KB (1,024 octets), `memory` of the function in MB, `ms` that it runs a mail.
 
-    `writes`, `reads`: DynamoDB units a mail; `row`: KB that the table keeps of it; `log`: KB that the function writes and AWS adds.
-    `days`: how long raw mail is kept. `metrics`, `alarms`: how many there are. `kms`: SES encrypts with a key of one's own.
+    `writes`, `reads`: DynamoDB units a mail, without its octets (docs/stores.md); `row`: KB that the table keeps of it; `log`: KB that the
+    function writes and AWS adds. `days`, `table_days`, `large_days`: how long SES's objects, the table, and copies of large mails are kept.
+    `metrics`, `alarms`: how many there are. `kms`: SES encrypts with a key of one's own.
     """
 
     mails: int
     size: int
     days: int = 30
+    table_days: int = 90
+    large_days: int = 365
     ms: int = 250
     memory: int = 512
-    writes: int = 24
+    writes: int = 26
     reads: int = 4
     row: int = 4
     log: int = 2
@@ -129,9 +135,19 @@ def _gigabytes(kilobytes: Callable[[Load], int]) -> Callable[[Load], Decimal]:
     return lambda load: load.mails * kilobytes(load) / KB_OF_A_GB
 
 
-def _kept(kilobytes: Callable[[Load], int]) -> Callable[[Load], Decimal]:
-    """GB on average when as many mails come every month and each is kept for `days`."""
-    return lambda load: load.mails * kilobytes(load) / KB_OF_A_GB * load.days / _DAYS
+def _kept(kilobytes: Callable[[Load], int], days: Callable[[Load], int]) -> Callable[[Load], Decimal]:
+    """GB on average when as many mails come every month and each is kept for so many days."""
+    return lambda load: load.mails * kilobytes(load) / KB_OF_A_GB * days(load) / _DAYS
+
+
+def _small(load: Load) -> int:
+    """KB of a mail that lie in the table."""
+    return load.size if load.size <= IN_TABLE else 0
+
+
+def _large(load: Load) -> int:
+    """KB of a mail that are copied within the bucket."""
+    return load.size - _small(load)
 
 
 _RECEIVED = (
@@ -139,16 +155,18 @@ _RECEIVED = (
     Use("receiving, by size", "ses chunk", lambda load: Decimal(load.mails * (load.size // CHUNK))),
     Use("bucket: SES writes", "s3 put", _a_mail()),
     Use("bucket: we read", "s3 get", _a_mail()),
-    Use("bucket: kept", "s3 storage", _kept(lambda load: load.size)),
+    Use("bucket: kept", "s3 storage", _kept(lambda load: load.size, lambda load: load.days)),
 )
 _TOPIC = (Use("topic: SES publishes", "sns publish", _a_mail()),)
 _QUEUE = (Use("queue: send, receive, delete", "sqs request", _a_mail(3)),)
 _FUNCTION = (
     Use("function: calls", "lambda request", _a_mail()),
     Use("function: time", "lambda time", lambda load: load.mails * Decimal(load.ms) / 1000 * load.memory / 1024),
-    Use("table: writes", "dynamodb write", lambda load: Decimal(load.mails * load.writes)),
+    Use("table: writes", "dynamodb write", lambda load: Decimal(load.mails * (load.writes + 4 * _small(load)))),
     Use("table: reads", "dynamodb read", lambda load: Decimal(load.mails * load.reads)),
-    Use("table: kept", "dynamodb storage", _kept(lambda load: load.row)),
+    Use("table: kept", "dynamodb storage", _kept(lambda load: load.row + _small(load), lambda load: load.table_days)),
+    Use("bucket: large mail copied", "s3 put", lambda load: Decimal(load.mails if _large(load) else 0)),
+    Use("bucket: large mail kept", "s3 storage", _kept(_large, lambda load: load.large_days)),
     Use("logs", "logs", _gigabytes(lambda load: load.log)),
     Use("metrics of the function", "metric", lambda load: Decimal(load.metrics), fixed=True),
 )

@@ -163,6 +163,7 @@ class Daemon:
     def reload(self) -> None:
         """Read the rules anew for doors, judge and workers. A broken file leaves the old rules live, and says so."""
         files, self._watched = self.box.rules.files, self.box.rules.stamps()  # before reading: what is saved meanwhile is seen
+        self.judge.reload()  # first: whom the doors admit by the new rules is never judged by the old ones
         try:
             self.box.reload()
         except RulesError as error:
@@ -174,7 +175,6 @@ class Daemon:
         self.metrics.count("inbox_rules_reload_total", result="loaded")
         if self.box.rules.files != files:
             self._watched = self.box.rules.stamps()
-        self.judge.reload()
         self.supervisor.reload()
         if self.doors:
             self.doors.filter_by(self._door_settings().filters)

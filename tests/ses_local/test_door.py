@@ -67,7 +67,7 @@ def test_a_mail_that_was_taken_keeps_the_rule_set_of_its_arrival(ses):
     )  # fmt: skip
     daemon.signal(signal.SIGHUP)
     until(lambda: answers(daemon, "a@example.com")[0].startswith("550 5.1.1"), "the new rule set holds")
-    late = daemon.send(MAIL, recipients=["b@sub.example.net", "a@example.net"][1:])
+    late = daemon.send(MAIL, recipients=["a@example.net"])
     matched = {id_: [d["rule"] for d in daemon.show(id_)["plan"]["decisions"] if d["matched"]] for id_ in (early, late)}
     assert matched == {early: ["first"], late: ["second"]}
 

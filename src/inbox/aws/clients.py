@@ -38,6 +38,6 @@ def _made(service: str, region: str | None, endpoint: str | None, read_timeout: 
     try:
         return boto3.session.Session().client(service, region_name=region, endpoint_url=endpoint, config=config)
     except NoRegionError:
-        raise ConfigError(f"no AWS region is known for {service}: set AWS_REGION, or `region` in [aws] of inbox.toml") from None
+        raise ConfigError(f"no AWS region is known for {service}: set AWS_DEFAULT_REGION, or `region` in [aws] of inbox.toml") from None
     except ValueError as error:
         raise ConfigError(f"the endpoint {endpoint!r} is no web address: {error}; write http://HOST:PORT") from None

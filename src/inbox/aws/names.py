@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
@@ -32,9 +32,29 @@ def _queue(text: str) -> str:
     return text
 
 
+def _identity(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", text.lower()):
+        raise ValueError(f"{text!r} is no domain; write example.com: its subdomains are verified with it")
+    return text.lower()
+
+
+def _endpoint(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", text):
+        raise ValueError(f"{text!r} is no web address; write http://HOST:PORT")
+    return text
+
+
 Bucket = Annotated[str, AfterValidator(_bucket)]
 """`BUCKET` or `BUCKET/PREFIX`, without a slash at its end."""
 
 Topic = Annotated[str, AfterValidator(_topic)]
 Account = Annotated[str, AfterValidator(_account)]
 QueueUrl = Annotated[str, AfterValidator(_queue)]
+Identity = Annotated[str, AfterValidator(_identity)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+
+Check = Literal["spam", "virus", "spf", "dkim", "dmarc"]
+"""What SES checks of a mail."""
+
+Word = Literal["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]
+"""What it may say."""

@@ -29,7 +29,9 @@ DEFAULT_LISTENER = "127.0.0.1:8025"
 @click.option("--workers", type=click.IntRange(0), help="Worker processes (default 1; 0 only receives).")
 @click.option("--certificate", type=click.Path(path_type=Path), help="TLS certificate chain (PEM): offers STARTTLS.")
 @click.option("--key", type=click.Path(path_type=Path), help="TLS private key (PEM).")
-@click.option("--endpoint-url", metavar="URL", help="Where AWS is for handlers: http://127.0.0.1:5000, a stand-in on this machine.")
+@click.option(
+    "--endpoint-url", "--endpoint", metavar="URL", help="Where AWS is for handlers: http://127.0.0.1:5000, a stand-in on this machine."
+)
 @click.option("--verified", metavar="A,B", help="With --ses: verified domains (default: those of the recipients).")
 @click.option("--ses-setup", is_flag=True, help="With --ses: first write what SES writes to buckets and topics when rules are made.")
 @common

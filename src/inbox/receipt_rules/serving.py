@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from inbox.errors import ConfigError, Problem, RulesError
 from inbox.networks import Filters
 from inbox.receipt_rules.documents import read_document
 from inbox.receipt_rules.local_names import ACCOUNT, local_names, pseudo_parameters
-from inbox.receipt_rules.model import Loss, ReceiptRuleSet
+from inbox.receipt_rules.model import BounceAction, LambdaAction, Loss, ReceiptRuleSet, S3Action, SNSAction
 from inbox.receipt_rules.reading import merged, read_data
 from inbox.receipt_rules.steps import WAITS
 from inbox.receipt_rules.translating import filter_lines, to_rules
@@ -37,6 +39,7 @@ def load(settings: Settings, plugins: Plugins) -> Rules:
     domains = identities(settings, rule_set)
     text, losses = to_rules(replace(rule_set, filters=()), domains=domains, bounce="dsn")
     notes = (
+        *_about_surroundings(settings, rule_set),
         *_about_identities(settings, domains),
         *(str(loss) for loss in losses if (loss.what, loss.instead) != WAITS),
         *_about_filters(files[0], filters),
@@ -51,11 +54,16 @@ def load(settings: Settings, plugins: Plugins) -> Rules:
 
 def served(settings: Settings) -> ReceiptRuleSet:
     """The rule set of `settings.ses.rules`. Raises RulesError with every mistake in it."""
-    files = settings.ses.rules
+    found: list[ReceiptRuleSet] = []
+    for file in settings.ses.rules:
+        try:
+            found.append(_read(file, settings))
+        except ConfigError as error:
+            raise RulesError(tuple(_problems(file, str(error).splitlines()))) from None
     try:
-        return merged([_read(file, settings) for file in files])
+        return merged(found)
     except ConfigError as error:
-        raise RulesError(tuple(_problems(files[0], str(error).splitlines()))) from None
+        raise RulesError(tuple(_problems(settings.ses.rules[0], [str(error)]))) from None
 
 
 def _read(file: Path, settings: Settings) -> ReceiptRuleSet:
@@ -81,6 +89,15 @@ def identities(settings: Settings, rule_set: ReceiptRuleSet) -> tuple[str, ...]:
     return tuple(entry for domain in dict.fromkeys(named) for entry in (domain, f".{domain}"))
 
 
+def _about_surroundings(settings: Settings, rule_set: ReceiptRuleSet) -> Iterator[str]:
+    """What the actions need here beside the rules."""
+    kinds = {type(action) for rule in rule_set.rules if rule.enabled for action in rule.actions}
+    if kinds & {S3Action, SNSAction, LambdaAction} and importlib.util.find_spec("boto3") is None:
+        yield "boto3 is not installed, and S3, SNS and Lambda actions wait for it: pip install 'inboxd[aws]'"
+    if BounceAction in kinds:
+        yield f"bounces are handed to the mail server at {settings.relay.host}:{settings.relay.port}; [relay] says another"
+
+
 def _about_identities(settings: Settings, domains: tuple[str, ...]) -> Iterator[str]:
     if not settings.ses.verified:
         taken = ", ".join(domain for domain in domains if not domain.startswith(".")) or "nobody: name a domain with --verified"
@@ -101,4 +118,5 @@ def _about_filters(file: Path, texts: Iterable[str]) -> Iterator[str]:
 
 def _problems(file: Path, lines: Iterable[str]) -> Iterator[Problem]:
     for line in lines:
-        yield Problem(str(file), 0, 0, line.removeprefix(f"{file}: "))
+        place = re.fullmatch(rf"{re.escape(str(file))}(?::(\d+):(\d+))?:? (.*)", line)
+        yield Problem(str(file), int(place[1] or 0), int(place[2] or 0), place[3]) if place else Problem(str(file), 0, 0, line)
