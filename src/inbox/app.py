@@ -105,17 +105,18 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
-    def attempt(self, mail: Mail, step: Step, number: int, until: datetime | None = None, *, earlier: tuple[Step, ...] = ()) -> Ended:
+    def attempt(
+        self, mail: Mail, step: Step, number: int, until: datetime | None = None, *, aged: bool = True, earlier: tuple[Step, ...] = ()
+    ) -> Ended:
         """Try one step of a mail's plan once (`number` counts from 1) and say how it ended; what the handler raises is in the outcome.
 
-        `until`: when the process that tries it has to end; the step is interrupted then. Such a process is handed the mail again by somebody
-        with a schedule of his own, who also knows when to give up, so that the age of the mail does not matter. `earlier`: the steps that were
-        done before it (`perform.earlier`).
+        `until`: when the process that tries it has to end; the step is interrupted then. `aged`: whether the step is given up when the mail is
+        older than `retry_for`; not where a queue hands it over again, which has a schedule of its own and knows when to give up.
         """
-        began, seconds, first = time.perf_counter(), self.time_for(step), mail.received_at
+        began, seconds, now = time.perf_counter(), self.time_for(step), datetime.now(UTC)
+        first = mail.received_at if aged else now
         if until:
-            first = datetime.now(UTC)
-            seconds = max(0.1, min(seconds, (until - first).total_seconds()))
+            seconds = max(0.1, min(seconds, (until - now).total_seconds()))
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
@@ -153,7 +154,7 @@ class Inbox:
         plan = self.judge(mail)
         run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while (until is None or datetime.now(UTC) < until) and (step := run.next()):
-            run.add_all(self.attempt(mail, step, 1, until, earlier=perform.earlier(run.plan, run.states, step)))
+            run.add_all(self.attempt(mail, step, 1, until, aged=until is None, earlier=perform.earlier(run.plan, run.states, step)))
         receipt = run.receipt()
         if receipt.state == "settled":
             self.tell(mail, receipt)

@@ -28,7 +28,7 @@ from inbox.metrics import Metrics
 from inbox.model import Mail, Receipt, new_id
 from inbox.sources import ses
 from inbox.sources.ses import Batch, Feedback, Item, Object, Received, Record
-from inbox.store.inline import work_inline
+from inbox.store.inline import work_due, work_inline
 from inbox.store.opening import open_inline
 
 if TYPE_CHECKING:
@@ -71,11 +71,14 @@ class Function:
 
         The answer of a Lambda action is a disposition (`CONTINUE`, `STOP_RULE`, `STOP_RULE_SET`), that of a queue names the messages that
         have to come again (`batchItemFailures`). For any other event Undone is raised, at the end, when something has to come again: AWS
-        then repeats the event, and what was done is not done twice.
+        then repeats the event, and what was done is not done twice. A scheduled event has everything done that is due in the store: steps that were
+        deferred, and what operators released.
         """
         holder = str(getattr(context, "aws_request_id", "") or new_id())
         until = _end(context)
         try:
+            if _is_tick(event):
+                return self._due(holder, until)
             batch = ses.read(event, settings=self.box.settings)
             with tempfile.TemporaryDirectory(prefix="inbox-") as folder:
                 fetched = self._fetched(batch.records, Path(folder))
@@ -83,6 +86,12 @@ class Function:
             return self._answer(batch, ended)
         finally:
             self._hand_over()
+
+    def _due(self, holder: str, until: datetime) -> dict[str, Any]:
+        receipts = work_due(self.box, self.store, holder, until) if self.store else []
+        for receipt in receipts:
+            _LOG.info("worked on", extra={"mail": receipt.mail.id, "key": receipt.mail.source_key, "state": receipt.state})
+        return {"due": len(receipts)}
 
     def _fetched(self, records: Sequence[Record], folder: Path) -> Iterator[Callable[[], Mail | None]]:
         """The mails of records that have one, in order; a few are fetched ahead, while others are worked on."""
@@ -188,6 +197,13 @@ def _fault(receipt: Receipt, *, kept: bool) -> str | None:
     last = {outcome.n: outcome for outcome in receipt.outcomes}
     open_ = [f"step {n} {outcome.state}: {outcome.detail}" for n, outcome in last.items() if outcome.state in ("deferred", "dead")]
     return f"mail {receipt.mail.id} ({receipt.mail.source_key}) is {receipt.state}: {'; '.join(open_) or 'in hand elsewhere, or not begun'}"
+
+
+def _is_tick(event: Any) -> bool:
+    """Whether a clock calls (a rule of EventBridge, EventBridge Scheduler)."""
+    return (
+        isinstance(event, dict) and event.get("detail-type") == "Scheduled Event" and event.get("source") in ("aws.events", "aws.scheduler")
+    )
 
 
 def _has_mail(record: Record) -> TypeGuard[Received | Object]:

@@ -240,6 +240,38 @@ def test_a_deferred_step_fails_the_message_until_it_is_done_and_the_rest_is_done
     assert [(outcome.n, outcome.state) for outcome in outcomes] == [(1, "deferred"), (2, "done"), (1, "deferred"), (1, "done")]
 
 
+CLOCK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+
+
+def test_the_clock_has_done_what_is_due_whether_the_queue_brings_it_again_or_not(room, put, told):
+    put()
+    told.fail = Deferred("the far end is away", 0)
+    room.call(queue(notification()))
+    told.fail = None
+    assert room.call(CLOCK) == {"due": 0}, "it is due in a minute"
+    (id_,) = room.store.ids()
+    bring_near(room.store)
+    assert room.call(CLOCK) == {"due": 1}
+    assert room.store.receipt(id_).state == "settled"
+    assert room.call(queue(notification())) == failures(), "the message that comes again finds it done"
+    assert len(told.calls) == 1
+
+
+def test_the_clock_gives_up_what_was_tried_for_five_days(room, put, told):
+    put()
+    told.fail = Deferred("the far end is away")
+    room.call(queue(notification()))
+    bring_near(room.store)
+    room.call(CLOCK)
+    assert [state for _, _, state in kept(room)] == ["dead"], "the mail is of 2025"
+
+
+def bring_near(store):
+    with store._connections.write() as db:
+        db.execute("update inbox_mails set due_at = 1 where due_at > 0")
+        db.execute("update inbox_steps set due_at = 1 where due_at > 0")
+
+
 def test_a_step_that_is_given_up_is_kept_as_dead_and_does_not_come_again(room, put, told):
     put()
     told.fail = Failed("never")

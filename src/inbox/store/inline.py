@@ -101,7 +101,7 @@ def work_inline(box: Inbox, store: InlineStore, mail: Mail, holder: str, until: 
     """
     with _in_hand(store, holder):
         arrived = store.arrive(mail, holder, until, box.settings.work.strikes)
-        receipts = [_work_on(box, store, claim, until) for claim in arrived.claims]
+        receipts = [_work_on(box, store, claim, until, aged=False) for claim in arrived.claims]
     done = {receipt.mail.id for receipt in receipts}
     receipts += [store.receipt(id_) for id_ in arrived.busy]
     if not receipts or (arrived.id not in done and arrived.id not in arrived.busy):
@@ -113,7 +113,7 @@ def work_due(box: Inbox, store: InlineStore, holder: str, until: datetime, limit
     """Do what is due in the store, for up to `limit` mails, until `until`: for a host that is called by the clock. StoreError."""
     with _in_hand(store, holder):
         claims = store.claim_due(holder, until, limit, box.settings.work.strikes)
-        return [_work_on(box, store, claim, until) for claim in claims]
+        return [_work_on(box, store, claim, until, aged=True) for claim in claims]
 
 
 @contextlib.contextmanager
@@ -127,7 +127,7 @@ def _in_hand(store: InlineStore, holder: str) -> Iterator[None]:
         raise
 
 
-def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> Receipt:
+def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, aged: bool) -> Receipt:
     """Judge unless that was done, try every step that is not done, finish. A deferred step is tried whether it is due or not: whoever hands
     the mail over again (a queue) has its own schedule.
     """
@@ -145,7 +145,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime) -> R
         return store.receipt(mail.id)
     run = Run(mail, plan, store, claim.states if claim.plan else None)
     while datetime.now(UTC) < until and (step := run.next()):
-        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until, earlier=earlier(plan, run.states, step)))
+        run.add_all(box.attempt(mail, step, claim.attempts.get(step.n, 0) + 1, until, aged=aged, earlier=earlier(plan, run.states, step)))
     state = store.finish(mail, plan, words)
     receipt = store.receipt(mail.id) if claim.plan else replace(run.receipt(), state=state)
     if state == "settled":
