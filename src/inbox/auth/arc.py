@@ -66,6 +66,11 @@ def arc(raw: bytes, resolver: Resolver) -> ArcResult:
     return ArcResult("pass", sealers, authentication)
 
 
+def links(raw: bytes) -> list[tuple[Field, Field, Field]]:
+    """The fields of a mail's chain in order: results, signature and seal of each link. BadTags when they are no chain."""
+    return [(link.results, link.signature, link.seal) for link in _chain(Signed(raw))]
+
+
 def _chain(mail: Signed) -> list[_Set]:
     """The links in order. BadTags when one is missing or doubled, or when somebody has said already that the chain is broken."""
     found: dict[int, dict[bytes, Field]] = {}

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from inbox.auth.resolving import NotFound, Resolver
@@ -59,6 +60,7 @@ def find_key(domain: str, selector: str, resolver: Resolver) -> PublicKey:
     return read_key(texts[0], name)
 
 
+@lru_cache(512)  # to load a key takes as long as to verify with it
 def read_key(text: str, name: str = "the key") -> PublicKey:
     """A key record. BadTags says what is wrong with it."""
     tags = Tags.read(text)

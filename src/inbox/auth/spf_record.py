@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from inbox.auth import spf_macros
@@ -48,6 +49,7 @@ def is_spf(text: str) -> bool:
     return text[:6].lower() == "v=spf1" and text[6:7] in ("", " ")
 
 
+@lru_cache(2048)  # most mail comes from few senders
 def read_record(text: str) -> SpfRecord:
     """Read a record that `is_spf`. Raises BadRecord."""
     directives: list[Directive] = []
