@@ -19,10 +19,11 @@ run: $(VENV)/run
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
-# AWS in real parts: the Lambda runtime of AWS, MiniStack (which executes functions), s3rver. All on 127.0.0.1; nothing of AWS is called.
+# AWS in real parts: the Lambda runtime of AWS, MiniStack (which executes functions), s3rver; and the zip of the function, built twice. All on
+# 127.0.0.1; nothing of AWS is called.
 test-aws: $(VENV)/aws
-	MINISTACK_PROGRAM="$(abspath $(TOOLS)/bin/ministack)" NODE_PROGRAM="$(abspath $(TOOLS)/bin/node)" \
-	S3RVER_PROGRAM="$(abspath $(TOOLS)/node_modules/s3rver/bin/s3rver.js)" $(BIN)/python -m pytest tests/aws_real $(PYTEST)
+	LAMBDA_ZIP_TESTS=1 MINISTACK_PROGRAM="$(abspath $(TOOLS)/bin/ministack)" NODE_PROGRAM="$(abspath $(TOOLS)/bin/node)" \
+	S3RVER_PROGRAM="$(abspath $(TOOLS)/node_modules/s3rver/bin/s3rver.js)" $(BIN)/python -m pytest tests/aws_real tests/deploy/test_zip.py $(PYTEST)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
