@@ -33,6 +33,7 @@ def test_a_mail_sent_by_smtplib_arrives_octet_for_octet_with_its_envelope(open_d
         "auth": None,
         "source": "smtp",
         "certificate": None,
+        "verdicts": None,
     }
 
 

@@ -163,7 +163,7 @@ def dead_list(limit: int, settings: Settings, *, url: str | None, as_json: bool)
 @common
 def dead_retry(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Make the steps that gave up due again, now; what was done is not done again."""
-    return _each(_opened(settings, url, to_change=True), ids, "dead", "dead_retry", every=every, as_json=as_json)
+    return _each(settings, url, ids, "dead", "dead_retry", every=every, as_json=as_json)
 
 
 @dead.command(name="drop")
@@ -173,7 +173,7 @@ def dead_retry(ids: tuple[str, ...], settings: Settings, *, every: bool, url: st
 @common
 def dead_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Give mails up for good: no step of theirs is tried again. Mail and receipt stay, and who dropped it is recorded."""
-    return _each(_opened(settings, url, to_change=True), ids, "dead", "dead_drop", every=every, as_json=as_json)
+    return _each(settings, url, ids, "dead", "dead_drop", every=every, as_json=as_json)
 
 
 @click.group()
@@ -198,7 +198,7 @@ def quarantine_list(limit: int, settings: Settings, *, url: str | None, as_json:
 @common
 def quarantine_release(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Let held mails go on: steps that were held count as done, a poison mail is judged again."""
-    return _each(_opened(settings, url, to_change=True), ids, "quarantined", "release_quarantine", every=every, as_json=as_json)
+    return _each(settings, url, ids, "quarantined", "release_quarantine", every=every, as_json=as_json)
 
 
 @quarantine.command(name="drop")
@@ -208,13 +208,14 @@ def quarantine_release(ids: tuple[str, ...], settings: Settings, *, every: bool,
 @common
 def quarantine_drop(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """Give held mails up for good. Mail and receipt stay, and who dropped it is recorded."""
-    return _each(_opened(settings, url, to_change=True), ids, "quarantined", "dead_drop", every=every, as_json=as_json)
+    return _each(settings, url, ids, "quarantined", "dead_drop", every=every, as_json=as_json)
 
 
-def _each(store: Kept, ids: tuple[str, ...], state: str, action: str, *, every: bool, as_json: bool) -> int:
+def _each(settings: Settings, url: str | None, ids: tuple[str, ...], state: str, action: str, *, every: bool, as_json: bool) -> int:
     """Do one thing to each mail named, or to all in a state."""
     if bool(ids) == every:
         raise click.UsageError("name mails by their ids, or say --all")
+    store = _opened(settings, url, to_change=True)
     chosen = list(store.ids(state=state)) if every else list(ids)
     for id_ in chosen:
         try:
