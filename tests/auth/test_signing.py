@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbox.auth import arc, dkim
-from inbox.auth.arc import links
+from inbox.auth.arc_check import links
 from inbox.auth.keys import load_private_key
 from inbox.auth.signing import SigningKey, dkim_signature, seal
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from inbox.auth.canonical import Field, Signed
-from inbox.auth.dkim import Signature, unsigned
+from inbox.auth.dkim_check import Signature, unsigned
 from inbox.auth.keys import WEAK, PublicKey, find_key
 from inbox.auth.resolving import Resolver, Temporary
 from inbox.auth.tags import BadTags, Tags
