@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(?:[^\r\n]++|\r\n[ \t]|\r(?!\n)|\n[ \t])*+(?:\r\n|\n|\Z)")
-_BLANKS = re.compile(rb"[ \t]+")
 _MANY = b"\r\n" * 4096
 
 
@@ -23,7 +22,7 @@ class Field:
         if form == "simple":
             return self.raw
         value = self.raw.partition(b":")[2].replace(b"\r\n", b"")
-        return self.name + b":" + _BLANKS.sub(b" ", value).strip() + b"\r\n"
+        return self.name + b":" + _one_blank(value).strip() + b"\r\n"
 
     @property
     def value(self) -> str:
@@ -52,7 +51,7 @@ class Signed:
     @cached_property
     def relaxed(self) -> bytes:
         """The same, with runs of blanks as one, and none at the ends of lines; nothing at all for a body of empty lines."""
-        body = _without_empty_lines(_BLANKS.sub(b" ", self.body).replace(b" \r\n", b"\r\n").removesuffix(b" "))
+        body = _without_empty_lines(_one_blank(self.body).replace(b" \r\n", b"\r\n").removesuffix(b" "))
         return body + b"\r\n" if body else b""
 
     def chosen(self, names: list[bytes], without: Field | None = None) -> list[Field]:
@@ -62,6 +61,14 @@ class Signed:
             if field is not without:
                 left.setdefault(field.name, []).append(field)
         return [left[name].pop() for name in names if left.get(name)]
+
+
+def _one_blank(octets: bytes) -> bytes:
+    """Every run of blanks and tabs as one blank; each turn halves the longest run."""
+    octets = octets.replace(b"\t", b" ")
+    while b"  " in octets:
+        octets = octets.replace(b"  ", b" ")
+    return octets
 
 
 def _without_empty_lines(body: bytes) -> bytes:

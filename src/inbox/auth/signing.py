@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,8 +84,15 @@ def _signed(mail: Signed, name: str, tags: dict[str, str], key: SigningKey) -> b
 def _field(name: str, tags: dict[str, str]) -> Field:
     """A field with these tags, folded; what is appended to it belongs to the last one."""
     text = "; ".join(f"{tag}={value.replace(':', ' : ') if tag == 'h' else value}" for tag, value in tags.items())
-    lines = textwrap.wrap(f"{name}: {text}", 76, break_long_words=False, break_on_hyphens=False)
-    return Field(name.lower().encode(), "\r\n ".join(lines).encode() + b"\r\n")
+    line, *words = f"{name}: {text}".split(" ")
+    lines = []
+    for word in words:
+        if len(line) + len(word) > 75:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}"
+    return Field(name.lower().encode(), "\r\n ".join([*lines, line]).encode() + b"\r\n")
 
 
 def _folded(text: str) -> bytes:
