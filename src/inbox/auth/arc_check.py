@@ -90,7 +90,7 @@ def _instance(field: Field) -> int:
         text = found[1] if found else ""
     else:
         text = Tags.read(field.value).get("i", "")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MOST:
         raise BadTags(f"{field.name.decode()}: i= must be 1 to {_MOST}")
     return int(text)
 

@@ -15,6 +15,8 @@ from inbox.auth.spf_macros import BadMacro, Session, expand, expand_domain
 from inbox.auth.spf_record import BadRecord, Directive, SpfRecord, is_spf, read_record
 
 _TERMS, _VOID, _NAMES = 10, 2, 10
+_EXPLANATION = 1000
+"""Characters of an explanation: its macros could make it as long as they like."""
 Address = IPv4Address | IPv6Address
 
 
@@ -208,7 +210,7 @@ class _Check:
             texts = self.resolver(self._target(found.record.explanation, found.domain), "TXT")
             if len(texts) != 1 or not texts[0].isascii():
                 return None
-            return expand(texts[0], self.session, found.domain, explanation=True)
+            return expand(texts[0], self.session, found.domain, explanation=True)[:_EXPLANATION]
         except (NotFound, Temporary, BadMacro, _Bad):
             return None
 

@@ -69,8 +69,9 @@ def expand(text: str, session: Session, domain: str, *, explanation: bool = Fals
 def expand_domain(text: str, session: Session, domain: str) -> str:
     """As `expand`, for a domain: labels are taken away on the left until it has 253 characters; without a last dot."""
     name = expand(text, session, domain).removesuffix(".")
-    while len(name) > _LONGEST and "." in name:
-        name = name.partition(".")[2]
+    if len(name) > _LONGEST:
+        _, dot, rest = name[-_LONGEST - 1 :].partition(".")
+        return rest if dot else name
     return name
 
 

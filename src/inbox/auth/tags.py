@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-_TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*([^;]*?)\s*", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -25,12 +25,13 @@ class Tags(dict[str, str]):
         if not parts[-1].strip():
             parts.pop()
         for part in parts:
-            found = _TAG.fullmatch(part)
-            if not found:
+            name, equals, value = part.partition("=")
+            name = name.strip()
+            if not equals or not _NAME.fullmatch(name):
                 raise BadTags(f"{part.strip()[:40]!r} is no tag; a tag is name=value")
-            if found[1] in tags:
-                raise BadTags(f"tag {found[1]}= stands twice")
-            tags[found[1]] = found[2]
+            if name in tags:
+                raise BadTags(f"tag {name[:40]}= stands twice")
+            tags[name] = value.strip()
         return tags
 
     def need(self, name: str) -> str:
