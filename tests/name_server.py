@@ -6,6 +6,9 @@ import socket
 import threading
 
 import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
 
 
 class NameServer:
@@ -38,3 +41,22 @@ class NameServer:
         self.socket.sendto(b"", self.socket.getsockname())
         self.thread.join(5)
         self.socket.close()
+
+
+class ZoneServer(NameServer):
+    """Answers from {(name, type): [text]}; None instead of a list is silence. What is not there does not exist."""
+
+    def __init__(self, table):
+        self.table = table
+        super().__init__()
+
+    def answer(self, query):
+        (question,) = query.question
+        name, kind = question.name.to_text().rstrip(".").lower(), dns.rdatatype.to_text(question.rdtype)
+        self.asked.append((name, kind))
+        found, answer = self.table.get((name, kind), []), dns.message.make_response(query, recursion_available=True)
+        if found:
+            answer.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, *found))
+        elif not any(known == name for known, _ in self.table):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        return None if found is None else answer

@@ -1,7 +1,7 @@
 """Mails that come several times, in any order, to hosts that work inline and die at any moment: what is to happen once happens once.
 
 No server: each event is a host of its own (`work_inline`), several at a time, and a crash is an exception after which that host makes no
-further call. DynamoDB is moto's, in this process, one call after the other, as DynamoDB's are atomic.
+further call. DynamoDB is moto's, in this process, one call after the other, as DynamoDB's are atomic; or that of a server (`DYNAMODB_ENDPOINT=http://127.0.0.1:4566`, MiniStack), all at once.
 """
 
 from __future__ import annotations
@@ -219,11 +219,11 @@ def inline_sqlite(folder: Path, events: int) -> str:
     return storm.figures()
 
 
-class _OneAtATime:
-    """Calls of a client one after the other."""
+class _Counted:
+    """A client whose calls are counted; `turn`: what each has to wait for."""
 
-    def __init__(self, client: Any) -> None:
-        self._client, self._turn, self.meta, self.calls = client, threading.RLock(), client.meta, 0
+    def __init__(self, client: Any, turn: contextlib.AbstractContextManager[Any]) -> None:
+        self._client, self._turn, self.meta, self.calls = client, turn, client.meta, 0
 
     def __getattr__(self, name: str) -> Any:
         def call(**asked: Any) -> Any:
@@ -234,20 +234,27 @@ class _OneAtATime:
         return call
 
 
-@contextlib.contextmanager
-def _dynamodb() -> Iterator[Any]:
+def _moto() -> Any:
     try:
         from moto import mock_aws  # noqa: PLC0415
     except ImportError:
         raise Skip("moto is not installed") from None
+    return mock_aws()
+
+
+@contextlib.contextmanager
+def _dynamodb() -> Iterator[Any]:
     made_up = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
     before = dict(os.environ)
     os.environ.update(made_up)
     try:
-        with mock_aws():
-            from inbox import aws  # noqa: PLC0415
+        from inbox import aws  # noqa: PLC0415
 
-            yield _OneAtATime(aws.client("dynamodb"))
+        if server := os.environ.get(SERVER):
+            yield _Counted(aws.client("dynamodb", {"endpoint": server}), contextlib.nullcontext())
+        else:
+            with _moto():
+                yield _Counted(aws.client("dynamodb"), threading.RLock())
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -255,6 +262,9 @@ def _dynamodb() -> Iterator[Any]:
 
 _A_TABLE = 25
 """Events of one table: moto copies a table for each transaction."""
+
+SERVER = "DYNAMODB_ENDPOINT"
+"""Variable that names a DynamoDB to be asked over HTTP instead (MiniStack), with one table for all events."""
 
 
 def inline_dynamodb(folder: Path, events: int) -> str:
@@ -264,13 +274,13 @@ def inline_dynamodb(folder: Path, events: int) -> str:
     from inbox.store.dynamodb.octets import Octets  # noqa: PLC0415
     from inbox.store.dynamodb.table import Table  # noqa: PLC0415
 
-    storms = []
+    storms, a_table = [], events if os.environ.get(SERVER) else _A_TABLE
     with _dynamodb() as client:
-        for number in range(0, events, _A_TABLE):
+        for number in range(0, events, a_table):
             table = Table(f"mails-{number}", client)
             create_table(table.name, client._client)
             storm = Storm(
-                min(_A_TABLE, events - number),
+                min(a_table, events - number),
                 number,
                 lambda table=table: DynamoStore(table, Octets(table, None, None), Retention(30, 30)),
             )

@@ -5,11 +5,6 @@ from __future__ import annotations
 import base64
 from functools import cache
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,28 +14,9 @@ from inbox.config import validate
 from inbox.inspect import MailFacts, Materials
 from inbox.plugins import Plugins
 from inbox.testing import MemoryNotes, make_mail
-from name_server import NameServer
+from name_server import ZoneServer
 
 MAIL = b"From: Jane <jane@example.com>\r\nTo: a@example.org\r\nSubject: hello\r\n\r\nwords\r\n"
-
-
-class Zone(NameServer):
-    """Answers from {(name, type): [text]}; None instead of a list is silence. What is not there does not exist."""
-
-    def __init__(self, table):
-        self.table = table
-        super().__init__()
-
-    def answer(self, query):
-        (question,) = query.question
-        name, kind = question.name.to_text().rstrip("."), dns.rdatatype.to_text(question.rdtype)
-        self.asked.append((name, kind))
-        found, answer = self.table.get((name, kind), []), dns.message.make_response(query, recursion_available=True)
-        if found:
-            answer.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, *found))
-        elif not any(known == name for known, _ in self.table):
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        return None if found is None else answer
 
 
 @cache
@@ -60,7 +36,7 @@ def signed(raw=MAIL, domain="example.com"):
 
 @pytest.fixture
 def names():
-    server = Zone(
+    server = ZoneServer(
         {
             ("example.com", "TXT"): ['"v=spf1 ip4:203.0.113.0/24 -all"', '"something else"'],
             ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject"'],
