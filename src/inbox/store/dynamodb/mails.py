@@ -15,6 +15,8 @@ from inbox.store.dynamodb.octets import Octets, StoredRaw
 from inbox.store.values import envelope_json, micros, moment, text, to_json
 
 WORKABLE = ("kept", "waiting")
+_DETAIL = 1200
+"""Characters of a detail: fifty of them and more fit into the item of a step (400 KB)."""
 Item = Mapping[str, Any]
 
 
@@ -62,7 +64,8 @@ def mail_of(item: Item, octets: Octets) -> Mail:
 
 
 def outcome_attributes(outcome: Outcome) -> dict[str, Any]:
-    return {"s": outcome.state, "a": outcome.attempt, "d": text(outcome.detail), "t": micros(outcome.at)}
+    detail = text(outcome.detail[:_DETAIL] if outcome.detail else outcome.detail)
+    return {"s": outcome.state, "a": outcome.attempt, "d": detail, "t": micros(outcome.at)}
 
 
 def _outcome_of(n: int, said: Item) -> Outcome:

@@ -32,4 +32,4 @@ def _size(attribute: Any) -> int:
         return sum(len(str(name).encode()) + 3 + _size(value) for name, value in attribute.items())
     if isinstance(attribute, list):
         return sum(1 + _size(value) for value in attribute)
-    return len(str(attribute).encode("utf-8", "replace"))
+    return len(attribute if isinstance(attribute, bytes) else str(attribute).encode("utf-8", "replace"))

@@ -105,7 +105,10 @@ class Table:
         return plain_item(answer["Item"]) if answer.get("Item") else None
 
     def get_all(self, keys: Sequence[Key]) -> list[dict[str, Any]]:
-        """Those of up to 100 items that are there, as they are now, in the order of the keys."""
+        """Those items that are there, as they are now, in the order of the keys."""
+        return [item for start in range(0, len(keys), MOST) for item in self._get_some(keys[start : start + MOST])]
+
+    def _get_some(self, keys: Sequence[Key]) -> list[dict[str, Any]]:
         found: dict[Key, dict[str, Any]] = {}
         left: list[Any] = [typed_key(key) for key in dict.fromkeys(keys)]
         for wait in _waits():
