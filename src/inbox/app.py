@@ -210,8 +210,11 @@ class Inbox:
     def _facts(self, mail: Mail) -> MailFacts:
         """The facts of a mail that is worked on; the last few are kept, so that judging and performing parse once."""
         if (known := self._open.get(mail.id)) is not None:
-            self._open.move_to_end(mail.id)
-            return known
+            if known.materials.mail.content.path == mail.content.path:
+                self._open.move_to_end(mail.id)
+                return known
+            self._open_octets -= mail.size  # its octets lie elsewhere now: a function has removed the file of its last event
+            del self._open[mail.id]
         self._open[mail.id] = facts = self._facts_of(mail, self.memory)
         self._open_octets += mail.size
         while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets > _OPEN_OCTETS):

@@ -192,10 +192,10 @@ def disposition(box: Inbox, receipts: Sequence[Receipt], recipients: set[str]) -
 
 def _fault(receipt: Receipt, *, kept: bool) -> str | None:
     """Why a mail has to come again; None when all is done, or a person must look: then the store keeps it, if there is one."""
-    if receipt.state in ("settled", "quarantined") or (receipt.state == "dead" and kept):
+    if receipt.state == "settled" or (receipt.state in ("dead", "quarantined") and kept):
         return None
     last = {outcome.n: outcome for outcome in receipt.outcomes}
-    open_ = [f"step {n} {outcome.state}: {outcome.detail}" for n, outcome in last.items() if outcome.state in ("deferred", "dead")]
+    open_ = [f"step {n} {outcome.state}: {outcome.detail}" for n, outcome in last.items() if outcome.state in ("deferred", "dead", "held")]
     return f"mail {receipt.mail.id} ({receipt.mail.source_key}) is {receipt.state}: {'; '.join(open_) or 'in hand elsewhere, or not begun'}"
 
 

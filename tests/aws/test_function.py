@@ -288,6 +288,15 @@ def test_without_a_store_it_comes_again_until_it_is_done(room, put, told):
     assert call(queue(notification())) == failures()
 
 
+def test_without_a_store_mail_that_a_rule_holds_comes_again_since_nobody_else_has_it(room, put, tmp_path):
+    put()
+    (tmp_path / "held.yaml").write_text("version: 1\ndomains: [example.com]\nrules: [{name: odd, do: [quarantine]}]\ndefault: [discard]\n")
+    box = Inbox(tmp_path / "held.yaml", settings=room.box.settings)
+    assert Function(box, None, room.metrics)(queue(notification())) == failures(1)
+    assert Function(box, room.store, room.metrics)(queue(notification())) == failures()
+    assert [state for _, _, state in kept(room)] == ["quarantined"]
+
+
 class Context:
     aws_request_id = "request"
 

@@ -6,10 +6,10 @@ import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from inbox.model import Mail, new_id
+from inbox.model import Mail, MailState, Plan, new_id
 from inbox.store.arrivals import Arrivals
 from inbox.store.claims import Claim
-from inbox.store.inline import Arrived
+from inbox.store.inline import Arrived, Words
 from inbox.store.leases import HELD, STRIKES, alive, hold, holder_of, until_of
 from inbox.store.values import text
 from inbox.store.work import CLAIMED, Work
@@ -20,6 +20,9 @@ _FAMILY = """select seq, id, state, lease from inbox_mails where seq = ?1 union 
 
 class Holds(Arrivals, Work):
     """The side of the store for hosts that work inline."""
+
+    _hands: dict[str, str]
+    """Mail id: the hold that this process has."""
 
     def arrive(self, mail: Mail, holder: str, until: datetime, limit: int = STRIKES) -> Arrived:
         """As `inbox.store.inline.InlineStore.arrive`."""
@@ -36,6 +39,7 @@ class Holds(Arrivals, Work):
                 elif self._take(db, row, lease, limit, now):
                     taken.append(row["seq"])
             claims = tuple(self._claim(db, db.execute(CLAIMED, (f"[{seq}]",)).fetchone(), now) for seq in taken)
+        self._hands |= {claim.mail.id: lease for claim in claims}
         return Arrived(id_, claims, tuple(busy))
 
     def _kept_as(self, db: sqlite3.Connection, mail: Mail, lease: str) -> str:
@@ -64,13 +68,31 @@ class Holds(Arrivals, Work):
     def claim_due(self, holder: str, until: datetime, limit: int, strikes: int = STRIKES) -> list[Claim]:
         """As `inbox.store.inline.InlineStore.claim_due`."""
         self.void_hands(strikes)
-        return self.claim(hold(holder, until), limit, datetime.now(UTC))
+        claims = self.claim(lease := hold(holder, until), limit, datetime.now(UTC))
+        self._hands |= {claim.mail.id: lease for claim in claims}
+        return claims
+
+    def finish(self, mail: Mail, plan: Plan, words: Words | None = None) -> MailState:
+        """As `inbox.store.inline.InlineStore.finish`: a mail that another holder has taken meanwhile stays in its hand."""
+        mine = self._hands.get(mail.id)
+        with self._connections.write() as db:
+            row = db.execute("select lease, state from inbox_mails where id = ?", (mail.id,)).fetchone()
+            lost = row is not None and row["lease"] not in (None, mine) and (mine or until_of(row["lease"]))
+            state: MailState = row["state"] if lost else super().finish(mail, plan, words)
+        self._hands.pop(mail.id, None)
+        return state
+
+    def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
+        """As `inbox.store.inline.InlineStore.strike`."""
+        self._hands.pop(mail_id, None)
+        return super().strike(mail_id, n, detail, limit, due_at)
 
     def let_go(self, holder: str) -> None:
         """As `inbox.store.inline.InlineStore.let_go`."""
         sql = "update inbox_mails set lease = null where state in ('kept', 'waiting') and lease like 'until-%' and substr(lease, 25) = ?"
         with self._connections.write(durable=False) as db:
             db.execute(sql, (text(holder),))
+        self._hands = {id_: lease for id_, lease in self._hands.items() if holder_of(lease) != holder}
 
 
 def _free(lease: str | None, holder: str, now: datetime) -> bool:

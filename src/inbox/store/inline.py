@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from inbox.deadline import TimeUp
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from inbox.app import Inbox
 
 _LOG = logging.getLogger("inbox.inline")
+_GRACE = timedelta(seconds=10)
+"""How much longer than the work a hold lasts: while it is written down how a step ended, nobody else has the mail, whose clock may be ahead."""
+_DETAIL = 1000
 
 Words = tuple[str | None, str, str | None]
 """What a mail is found by in lists and searches: its subject, its addresses and names, its text."""
@@ -100,7 +103,7 @@ def work_inline(box: Inbox, store: InlineStore, mail: Mail, holder: str, until: 
     has it in hand). A mail that was done before brings its receipt. StoreError: what was kept is worked on by whoever comes next.
     """
     with _in_hand(store, holder):
-        arrived = store.arrive(mail, holder, until, box.settings.work.strikes)
+        arrived = store.arrive(mail, holder, until + _GRACE, box.settings.work.strikes)
         receipts = [_work_on(box, store, claim, until, aged=False) for claim in arrived.claims]
     done = {receipt.mail.id for receipt in receipts}
     receipts += [store.receipt(id_) for id_ in arrived.busy]
@@ -110,10 +113,26 @@ def work_inline(box: Inbox, store: InlineStore, mail: Mail, holder: str, until: 
 
 
 def work_due(box: Inbox, store: InlineStore, holder: str, until: datetime, limit: int = 20) -> list[Receipt]:
-    """Do what is due in the store, for up to `limit` mails, until `until`: for a host that is called by the clock. StoreError."""
+    """Do what is due in the store, for up to `limit` mails, until `until`: for a host that is called by the clock.
+
+    One mail is in hand at a time: one that kills the host costs the others nothing. What fails over one is raised at the end, as StoreError
+    is, when the others are done.
+    """
+    receipts: list[Receipt] = []
+    failed: list[Exception] = []
     with _in_hand(store, holder):
-        claims = store.claim_due(holder, until, limit, box.settings.work.strikes)
-        return [_work_on(box, store, claim, until, aged=True) for claim in claims]
+        while len(receipts) + len(failed) < limit and datetime.now(UTC) < until:
+            claims = store.claim_due(holder, until + _GRACE, 1, box.settings.work.strikes)
+            if not claims:
+                break
+            try:
+                receipts.append(_work_on(box, store, claims[0], until, aged=True))
+            except Exception as error:
+                _LOG.exception("a mail that is due could not be worked on", extra={"mail": claims[0].mail.id})
+                failed.append(error)  # it stays in hand, so that it does not come again before the others
+        if failed:
+            raise failed[0]
+    return receipts
 
 
 @contextlib.contextmanager
@@ -141,7 +160,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
         raise
     except (Exception, TimeUp) as error:
         _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
-        store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", work.strikes)
+        store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}"[:_DETAIL], work.strikes)
         return store.receipt(mail.id)
     run = Run(mail, plan, store, claim.states if claim.plan else None)
     while datetime.now(UTC) < until and (step := run.next()):

@@ -35,6 +35,7 @@ class SqliteStore(Holds, Settling, Archive, Operations, Records, Suppressing):
         self._connections = Connections(folder / DATABASE, read_only=read_only)
         self._blobs = Blobs(folder / "blobs")
         self._roles: dict[str, Role] = {}
+        self._hands = {}
 
     def own(self, role: str, patience: float = 0.0) -> int:
         """Have a role (`serve`, `work`) in this folder until the store is closed; the descriptor of its lock is returned.

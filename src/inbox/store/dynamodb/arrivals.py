@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal
 
 from inbox.errors import NotFound, StoreError
@@ -20,7 +21,8 @@ from inbox.store.inline import Arrived
 from inbox.store.leases import HELD, STRIKES
 from inbox.store.values import micros, text
 
-_TRIES = 20
+_TRIES, _STALE = 20, 10
+"""Tries; and how many more entries of an index are looked at than are wanted, as some are of a second ago."""
 Item = Mapping[str, Any]
 
 
@@ -95,9 +97,10 @@ class Arrivals(Base):
         if data is not None:
             pk, sk = raw_key(mail.id)
             actions.append(Put({"pk": pk, "sk": sk, "data": data}))
+        self._hands[mail.id] = hand  # before the call: it may be carried out though its answer is lost
         if not self._table.transact(actions):
+            self._hands.pop(mail.id)
             return None
-        self._hands[mail.id] = hand
         return Arrived(mail.id, (Claim(mail, None, {}, {}),))
 
     # hands
@@ -124,10 +127,10 @@ class Arrivals(Base):
         claims: list[Claim] = []
         for partition in all_open():
             asked = {"open": partition, "now": micros(self._now())}
-            due = [item["pk"] for item in self._table.some("#open = :open AND #due <= :now", asked, OPEN, limit - len(claims))]
-            found = self._table.get_all([(pk, "mail") for pk in due])
-            taken = [item["pk"].partition("#")[2] for item in found if self._take(item, hand, strikes) == "taken"]
-            claims += map(self._claim, taken)
+            due = self._table.some("#open = :open AND #due <= :now", asked, OPEN, limit - len(claims) + _STALE)
+            found = [item for item in self._table.get_all([(item["pk"], "mail") for item in due]) if item.get("due", 0) <= asked["now"]]
+            taken = (item["pk"].partition("#")[2] for item in found if self._take(item, hand, strikes) == "taken")
+            claims += map(self._claim, islice(taken, limit - len(claims)))
             if len(claims) >= limit:
                 break
         return claims

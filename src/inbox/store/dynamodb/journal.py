@@ -57,13 +57,15 @@ class Journal(Base):
 
     def finish(self, mail: Mail, plan: Plan, words: Words | None = None) -> MailState:
         """As `inbox.store.inline.InlineStore.finish`: a mail that another holder has taken meanwhile stays in its hand."""
-        hand = self._hands.pop(mail.id, None)
+        hand = self._hands.get(mail.id)
         for _ in range(_TRIES):
             found = self._found(mail.id)
             if found.mail["state"] not in WORKABLE or (hand and found.mail.get("lease", hand.holder) != hand.holder):
+                self._hands.pop(mail.id, None)
                 return found.state
             state = mail_state(plan, found.states)
             if self._table.transact(self._end(found, plan, state, words)):
+                self._hands.pop(mail.id, None)
                 return state
         raise StoreError(f"mail {mail.id} changed all the time; it is finished by whoever comes next")
 
