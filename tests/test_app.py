@@ -86,6 +86,17 @@ def test_a_handler_may_end_its_rule_or_all_rules(inbox_for, stop, states):
     )
 
 
+def test_a_handler_that_ends_all_rules_does_not_end_what_holds_the_mail(inbox_for):
+    def ends(mail):
+        """End."""
+        return Done("ended", stop="all")
+
+    rules = STOPS.replace("{name: b, do: [discard]}", "{name: b, do: [discard, {quarantine: {reason: look at it}}]}")
+    receipt = inbox_for(rules, modules=[plugin(do_ends=ends)]).process(make_mail())
+    assert {outcome.n: outcome.state for outcome in receipt.outcomes} == {1: "done", 2: "done", 3: "skipped", 4: "skipped", 5: "held"}
+    assert receipt.state == "quarantined"
+
+
 def test_explaining_notes_nothing(inbox_for):
     memory = MemoryNotes()
     rules = STORE.replace("rules: []", "facts: {again: {seen: {}}}\nrules: [{name: a, when: {again: true}, label: again}]")

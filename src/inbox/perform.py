@@ -71,11 +71,14 @@ def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, .
 
 
 def with_skips(plan: Plan, states: Mapping[int, OutcomeState], ended: Ended) -> list[Ended]:
-    """An attempt, and before it the later steps that it has ended: written down first, they cannot be forgotten by a crash in between."""
+    """An attempt, and before it the later steps that it has ended: written down first, they cannot be forgotten by a crash in between.
+
+    A step that holds the mail is never ended so: it is there since somebody must look, and for recipients who get nothing else.
+    """
     if ended.stop is None:
         return [ended]
     own = next(step for step in plan.steps if step.n == ended.outcome.n)
-    later = [step for step in plan.steps if step.n > own.n and states.get(step.n) not in ENDED]
+    later = [step for step in plan.steps if step.n > own.n and states.get(step.n) not in ENDED and step.handler != "quarantine"]
     return [*(Ended(skipped(step)) for step in later if ended.stop == "all" or step.rule == own.rule), ended]
 
 
