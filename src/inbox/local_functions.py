@@ -109,7 +109,13 @@ class _Invoke(BaseHTTPRequestHandler):
     server: FunctionServer
 
     def do_POST(self) -> None:
-        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LARGEST))
+        length = self.headers.get("Content-Length") or "0"
+        if not re.fullmatch(r"[0-9]{1,12}", length) or int(length) > _LARGEST:
+            self.close_connection = True  # where the next request begins is not known
+            status = 413 if re.fullmatch(r"[0-9]{1,12}", length) else 411
+            self._say(status, {"Type": "User", "Message": f"Content-Length: 0 to {_LARGEST} octets, as a number"})
+            return
+        body = self.rfile.read(int(length))
         found = _PATH.fullmatch(self.path)
         name = unquote(found[1]).rpartition(":function:")[2].partition(":")[0] if found else ""
         function = self.server.functions.get(name)
