@@ -5,7 +5,9 @@ Without that the tests here are skipped. Everything listens on 127.0.0.1 only, a
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -48,7 +50,9 @@ def tool(variable: str) -> str:
 def running(command: list[str], folder: Path, environment: dict[str, str], url: str) -> Iterator[str]:
     """A server, from when it answers at `url` until the block ends; its words are in `folder`/out."""
     with (folder / "out").open("wb") as out:
-        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         until = time.monotonic() + 60
         while not answers(url):
@@ -56,11 +60,12 @@ def running(command: list[str], folder: Path, environment: dict[str, str], url: 
             time.sleep(0.1)
         yield url
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)  # node is started by a script, functions by MiniStack
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait(20)
 
 
