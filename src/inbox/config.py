@@ -26,7 +26,7 @@ from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
 
 MIB = 1 << 20
-DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified"))
+DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl"))
 AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge"))
 
 

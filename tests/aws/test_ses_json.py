@@ -189,7 +189,7 @@ def test_the_block_of_a_mail_of_our_own_has_the_eight_fields_in_the_order_of_ses
     mail = replace(mail, envelope=replace(mail.envelope, verdicts={**PASS, "dmarc": "gray"}), received_at=AT)
     block = ses_json.header_block(mail, parse(mail.raw), "bob@example.com", "eu-west-1")
     fields = parse(block + mail.raw).headers
-    assert [header.name.lower() for header in fields[:8]] == list(ses_block.NAMES)
+    assert [header.name.lower().encode() for header in fields[:8]] == list(ses_block.NAMES)
     assert fields[1].value == (
         "from mail.example.org (mail.example.org [192.0.2.10]) by inbound-smtp.eu-west-1.amazonaws.com with SMTP id "
         f"{ses_json.ses_id(mail)} for bob@example.com; Wed, 05 Nov 2025 10:00:00 +0000 (UTC)"
@@ -242,5 +242,12 @@ def test_no_word_of_a_stranger_adds_a_field_to_the_block(helo, sender, recipient
     mail = Mail.of(b"Subject: x\r\n\r\n", Envelope(sender, (recipient,), helo=helo, ip=ip))
     block = ses_json.header_block(mail, parse(mail.raw), recipient, "us-east-1")
     names = [line.partition(b":")[0].lower().decode() for line in block.split(b"\r\n")[:-1] if not line.startswith(b" ")]
-    assert names == [name for name in ses_block.NAMES if "verdict" not in name]
+    assert names == [name.decode() for name in ses_block.NAMES if b"verdict" not in name]
     assert b"\r" not in block.replace(b"\r\n", b"") and b"\n" not in block.replace(b"\r\n", b"")
+
+
+def test_what_a_sender_wrote_below_does_not_lengthen_a_block_without_its_last_field():
+    block = b"Return-Path: <a@x.test>\r\nReceived: from x\r\nX-SES-RECEIPT: AEFB\r\n"
+    assert ses_block.block_end(block + b"X-SES-DKIM-SIGNATURE: a=b\r\nFrom: a@x.test\r\n") > len(block)
+    for sent in (b"Received: by y\r\n", b"X-SES-Virus-Verdict: PASS\r\n", b"From: a@x.test\r\n"):
+        assert ses_block.block_end(block + sent + b"X-SES-DKIM-SIGNATURE: a=b\r\n\r\n") == 0

@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 
 import inbox
-from inbox.config import Settings
+from inbox.config import Settings, validate
 from inbox.facts.dnsbl import question
 from inbox.inspect import MailFacts, Materials, NamedFact
 from inbox.plugins import Plugins
@@ -208,3 +208,10 @@ def test_a_rule_labels_what_a_list_has(names, tmp_path):
     box = inbox_for(f"version: 1\ndomains: [example.com]\ndefault: [store]\n{rules}", handlers={"dnsbl": {"nameservers": [names.address]}})
     assert "suspicious" in box.explain(make_mail(ip="203.0.113.9")).plan.labels
     assert "suspicious" not in box.explain(make_mail(ip="203.0.113.10")).plan.labels
+
+
+def test_the_name_servers_of_the_settings_are_those_of_block_lists_too():
+    settings = validate({"dns": {"nameservers": ["192.0.2.1"]}, "handlers": {"dnsbl": {"zones": ["bl.test"]}}})
+    assert settings.of("dnsbl")["nameservers"] == ("192.0.2.1",)
+    own = validate({"dns": {"nameservers": ["192.0.2.1"]}, "handlers": {"dnsbl": {"nameservers": ["192.0.2.2"]}}})
+    assert own.of("dnsbl")["nameservers"] == ["192.0.2.2"]

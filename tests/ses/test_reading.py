@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbox.sources import ses
@@ -156,6 +156,7 @@ json_values = st.recursive(
 SOURCES = st.sampled_from(["aws:ses", "aws:s3", "aws:sns", "aws:sqs"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the reader
 @given(
     st.lists(
         st.builds(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,19 +21,19 @@ Fields = tuple[tuple[str, str], ...]
 """Names and values of header fields; a value may be folded with CRLF and a blank."""
 
 NAMES = (
-    "return-path",
-    "received",
-    "x-ses-spam-verdict",
-    "x-ses-virus-verdict",
-    "received-spf",
-    "authentication-results",
-    "x-ses-receipt",
-    "x-ses-dkim-signature",
+    b"return-path",
+    b"received",
+    b"x-ses-spam-verdict",
+    b"x-ses-virus-verdict",
+    b"received-spf",
+    b"authentication-results",
+    b"x-ses-receipt",
+    b"x-ses-dkim-signature",
 )
 MOST = 65_536
 """Octets in which a block ends, if it is one."""
 
-_FIELD = re.compile(rb"([!-9;-~]+):[^\n]*\n(?:[ \t][^\n]*\n)*")
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]|\n[ \t])*)(?:\n|$)")
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff()<>;,]+")
 _RESULTS: Mapping[str, str] = {"pass": "pass", "fail": "fail", "gray": "none", "processing_failed": "temperror"}
 _SPF: Mapping[str, str] = {
@@ -53,19 +52,24 @@ def ses_id(mail: Mail) -> str:
     return base64.b32hexencode(hashlib.sha256(mail.id.encode()).digest()).decode().lower()[:40]
 
 
+def block(head: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """The fields of SES's block in the first octets of a stored mail: name, value as it stands, where the field ends.
+
+    They come in SES's order, each at most once, from the top until another one comes. The order matters where SES leaves fields out: what a sender
+    wrote right below must not fill the gap.
+    """
+    place = position = 0
+    while place < len(NAMES) and (found := _FIELD.match(head, position)):
+        name = found[1].lower()
+        if name not in NAMES[place:]:
+            return
+        place, position = NAMES.index(name) + 1, found.end()
+        yield name, found[2], position
+
+
 def block_end(head: bytes) -> int:
     """Where SES's block ends in the first octets of a stored mail; 0 when there is none."""
-    seen: set[bytes] = set()
-    at = 0
-    while (field := _FIELD.match(head, at)) is not None:
-        name = field[1].lower()
-        if name.decode() not in NAMES or name in seen:
-            return 0
-        seen.add(name)
-        at = field.end()
-        if name == b"x-ses-dkim-signature":
-            return at
-    return 0
+    return next((end for name, _, end in block(head) if name == NAMES[-1]), 0)
 
 
 def has_block(mail: Mail, message: Message) -> bool:
@@ -121,6 +125,8 @@ def _word(text: str | None) -> str:
 
 
 def _received(mail: Mail, recipient: str, region: str) -> str:
+    from email.utils import format_datetime  # noqa: PLC0415  reading a block needs none of it
+
     helo, ip = _word(mail.envelope.helo) or "unknown", _word(mail.envelope.ip) or "unknown"
     return (
         f"from {helo} ({helo} [{ip}])\r\n by inbound-smtp.{_word(region)}.amazonaws.com with SMTP id {_word(ses_id(mail))}\r\n"

@@ -41,7 +41,7 @@ class BlockLists:
         """DNS block lists that list the client's address; absent when none does.
 
         zones: `bl.example.org`, or `bl.example.org=127.0.0.2` (or a network of answers) to count these answers only; those of the
-        settings by default. timeout: for all lists together, 3 s. Settings in `[handlers.dnsbl]`: `zones`, and `nameservers`, the
+        settings by default. timeout: for all lists together, 3 s. Settings in `[handlers.dnsbl]`: `zones`, and `nameservers` (or those of `[dns]`), the
         resolvers to ask, those of the system by default.
         """
         zones = list(zones or settings.get("zones", ()))

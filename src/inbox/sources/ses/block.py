@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from inbox.aws.ses_block import MOST, block
 from inbox.sources.ses.fields import address
 
-HEAD = 64 * 1024
+HEAD = MOST
 """Octets of a mail that the block is looked for in."""
 
-_NAMES = (
-    b"return-path",
-    b"received",
-    b"x-ses-spam-verdict",
-    b"x-ses-virus-verdict",
-    b"received-spf",
-    b"authentication-results",
-    b"x-ses-receipt",
-    b"x-ses-dkim-signature",
-)
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]|\n[ \t])*)(?:\n|$)")
 _RECEIVED = re.compile(
     r"from (\S+) \([^()\r\n]*\[(?:IPv6:)?([0-9a-fA-F.:]+)\]\)\s+by inbound-smtp\.[a-z0-9-]+\.amazonaws\.com\s+with \S+ id ([0-9A-Za-z]+)"
     r"\s+for (\"[^\"\r\n]*\"@\S+|\S+);\s"
@@ -52,7 +42,7 @@ class Block:
 
 def read_block(head: bytes) -> Block | None:
     """The block at the beginning of a mail; None when SES has not written one (its own set-up notice, an object of somebody else)."""
-    fields = dict(_fields(head[:HEAD]))
+    fields = {name: re.sub(rb"\r?\n", b"", value).decode("utf-8", "replace").strip() for name, value, _ in block(head[:HEAD])}
     found = _RECEIVED.match(fields.get(b"received", "").strip() + " ")
     if not found:
         return None
@@ -64,20 +54,6 @@ def is_setup_notice(head: bytes) -> bool:
     """Whether it is what SES writes into a bucket when a rule is made; asked only of what has no block."""
     fields = _HEAD_ALONE.split(head[:HEAD], maxsplit=1)[0]
     return all(field.search(fields) for field in _SETUP)
-
-
-def _fields(head: bytes) -> Iterator[tuple[bytes, str]]:
-    """Fields of the block, unfolded: the eight names in SES's order, each at most once, from the top until another one comes.
-
-    The order matters where SES leaves fields out: what a sender wrote right below must not fill the gap.
-    """
-    place = position = 0
-    while place < len(_NAMES) and (found := _FIELD.match(head, position)):
-        name = found[1].lower()
-        if name not in _NAMES[place:]:
-            return
-        place, position = _NAMES.index(name) + 1, found.end()
-        yield name, re.sub(r"\r?\n", "", found[2].decode("utf-8", "replace")).strip()
 
 
 def _verdicts(fields: Mapping[bytes, str]) -> dict[str, str]:
