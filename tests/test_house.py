@@ -15,10 +15,11 @@ SOURCE = ROOT / "src" / "inbox"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = {
-    0: ("model", "errors", "hookspecs", "ports", "__init__"),
+    0: ("model", "errors", "hookspecs", "ports", "sending", "__init__"),
     1: (
         "options",
         "config",
+        "tables",
         "costs",
         "plugins",
         "deadline",
@@ -43,7 +44,7 @@ FLOORS = {
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 BUILTINS = ("facts", "handlers")
-PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send", "aws", "auth"}  # what a stranger's plugin may import
+PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send", "sending", "aws", "auth"}  # what a stranger's plugin may import
 TEST_KIT = "testing"
 FORBIDDEN_IN_APP = {"store", "sources"}
 ENGINES = {"flanker": "parsing", "aiosmtpd": "sources/smtp", "boto3": "aws", "botocore": "aws"}

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inbox.config import Work
 from inbox.deadline import TimeUp, time_limit
-from inbox.errors import Deferred, Failed
+from inbox.errors import Deferred, Failed, Suppressed
 from inbox.model import Decision, Done, Plan, Reply, Row, Step
 from inbox.perform import attempt, due, mail_state, ready, too_late
+from inbox.tables import Work
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 WORK = Work()
@@ -80,6 +80,7 @@ STATES = [
     ("not tried", [{}], {}, "waiting"),
     ("all done", [{}, {}], {1: "done", 2: "skipped"}, "settled"),
     ("failed with continue settles", [{}], {1: "failed"}, "settled"),
+    ("who is suppressed holds nothing up", [{}, {}], {1: "done", 2: "suppressed"}, "settled"),
     ("one deferred", [{}, {}], {1: "done", 2: "deferred"}, "waiting"),
     ("dead only when nothing waits", [{}, {}], {1: "dead", 2: "deferred"}, "waiting"),
     ("dead", [{}, {}], {1: "dead", 2: "done"}, "dead"),
@@ -130,6 +131,7 @@ ATTEMPTS = [
     ("any exception is deferred", raising(ValueError("secret path")), "stop", "deferred", "ValueError: secret path"),
     ("sys.exit is deferred", raising(SystemExit(3)), "retry", "deferred", "SystemExit: 3"),
     ("out of memory is deferred", raising(MemoryError()), "retry", "deferred", "MemoryError: "),
+    ("suppressed is an end of its own", raising(Suppressed("on the list")), "quarantine", "suppressed", "on the list"),
     ("failed, retry", raising(Failed("no")), "retry", "dead", "no"),
     ("failed, continue", raising(Failed("no")), "continue", "failed", "no"),
     ("failed, stop", raising(Failed("no")), "stop", "failed", "no"),

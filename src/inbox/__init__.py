@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inbox.errors import Deferred as Deferred
     from inbox.errors import Failed as Failed
     from inbox.errors import InboxError as InboxError
+    from inbox.errors import Suppressed as Suppressed
     from inbox.function import lambda_handler as lambda_handler
     from inbox.function import lambda_handler_for as lambda_handler_for
     from inbox.hookspecs import hookimpl as hookimpl
@@ -43,7 +44,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Inbox": "app",
-    **dict.fromkeys(("ConfigError", "Deferred", "Failed", "InboxError"), "errors"),
+    **dict.fromkeys(("ConfigError", "Deferred", "Failed", "InboxError", "Suppressed"), "errors"),
     **dict.fromkeys(("lambda_handler", "lambda_handler_for"), "function"),
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Done", "Envelope", "Mail", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),

@@ -12,217 +12,43 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError
 
 from inbox import origins
-from inbox.aws.names import Account, Bucket, Check, Endpoint, Identity, QueueUrl, Topic, Word
+from inbox.aws.names import QueueUrl
 from inbox.errors import ConfigError
-from inbox.networks import Filters, check_name_server, read_network
-from inbox.options import Reference, Seconds
-from inbox.parsing.limits import DEFAULT
-from inbox.parsing.limits import Limits as ParsingLimits
-from inbox.rates import OFF, Rate
+from inbox.options import Reference
+from inbox.tables import (
+    MIB,
+    Aws,
+    Dns,
+    FilterTexts,
+    Folder,
+    Identity,
+    Limits,
+    Listener,
+    Log,
+    NetworkText,
+    Parsing,
+    Relay,
+    Sending,
+    Ses,
+    Table,
+    Tls,
+    Trace,
+    Work,
+)
 
-MIB = 1 << 20
 DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl"))
 AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge"))
-
-
-def _listener(text: str) -> str:
-    """`HOST:PORT` or `[IPv6]:PORT`; ValueError says the form."""
-    found = re.fullmatch(r"(?:\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):(\d{1,5})", text)
-    if not found or int(found[1]) > 65_535:
-        raise ValueError(f"{text!r} is no address to listen on; write HOST:PORT or [::1]:PORT")
-    return text
-
-
-def _network(text: str) -> str:
-    return str(read_network(text))
-
-
-def _filters(texts: tuple[str, ...]) -> tuple[str, ...]:
-    Filters(texts)
-    return texts
-
-
-def _rate(value: Any) -> str:
-    Rate.read(str(value))
-    return str(value)
-
-
-def _folder(path: Path) -> Path:
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is no folder; name one, or one that can be made")
-    return path
-
-
-Listener = Annotated[str, AfterValidator(_listener)]
-NetworkText = Annotated[str, AfterValidator(_network)]
-FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
-RateText = Annotated[str, BeforeValidator(_rate)]
-Folder = Annotated[Path, AfterValidator(_folder)]
-NameServer = Annotated[str, AfterValidator(check_name_server)]
-Positive = Annotated[Seconds, Field(gt=0)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)  # checks are built once, with Settings
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
-            raise ValueError(f"{str(value).lower()} is of the wrong kind; only settings that are on or off take it")
-        return value
-
-
-class Tls(_Table):
-    """Certificate and key for STARTTLS and implicit TLS (PEM files). `required`: MAIL is refused before STARTTLS (530 5.7.0).
-
-    `clients`: certificates of authorities (or of clients themselves); a client may then show its own, and must if `clients_required`.
-    """
-
-    certificate: Path | None = None
-    key: Path | None = None
-    required: bool = False
-    clients: Path | None = None
-    clients_required: bool = False
-
-
-class Rates(_Table):
-    """So many within so long, `"100/1h"`; all are off until they are set. The first three count for each client address (IPv6: its /64)."""
-
-    connections: RateText = OFF
-    mails: RateText = OFF
-    recipients: RateText = OFF
-    sender: RateText = OFF  # mails of one envelope sender, wherever they come from
-    sender_domain: RateText = OFF  # mails of all envelope senders of one domain
-
-
-class Limits(_Table):
-    """Limits of the door, with the defaults of docs/operations.md. Sizes in octets, times in seconds."""
-
-    size: int = Field(default=25 * MIB, gt=0)
-    recipients: int = Field(default=100, gt=0)
-    command_line: int = Field(default=2048, ge=512)
-    connections: int = Field(default=200, gt=0)
-    connections_per_address: int = Field(default=10, gt=0)
-    exempt: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # networks whose addresses may have more (as Postfix exempts mynetworks)
-    errors: int = Field(default=20, gt=0)
-    commands: int = Field(default=100, gt=0)  # without effect (NOOP, RSET, EHLO, VRFY, HELP), for each mail
-    rates: Rates = Rates.model_construct()
-    idle: Positive = 30
-    session: Positive = 600
-    data: Positive = 3600
-    data_rate: int = Field(default=500, ge=0)  # octets a second that DATA must come with, on average
-    handshake: Positive = 30
-    greet_delay: Annotated[Seconds, Field(ge=0)] = 0  # who talks before the greeting is refused; 0: nobody is kept waiting
-    line_endings: Literal["strict", "normalize"] = "strict"  # bare CR, LF, NUL in DATA: refused, or mended to CRLF
-    min_free: int | None = Field(default=None, ge=0)  # octets free on the disk; None: twice `size`
-    backlog: int = Field(default=100_000, gt=0)
-
-
-class Parsing(_Table):
-    """How much of a mail is looked at: the fields and defaults of `inbox.parsing.limits.Limits`, where they are explained."""
-
-    depth: int = Field(default=DEFAULT.depth, gt=0)
-    parts: int = Field(default=DEFAULT.parts, gt=0)
-    headers: int = Field(default=DEFAULT.headers, gt=0)
-    header_block: int = Field(default=DEFAULT.header_block, gt=0)
-    header: int = Field(default=DEFAULT.header, gt=0)
-    text: int = Field(default=DEFAULT.text, gt=0)
-    addresses: int = Field(default=DEFAULT.addresses, gt=0)
-    odd_addresses: int = Field(default=DEFAULT.odd_addresses, ge=0)
-    reply: int = Field(default=DEFAULT.reply, gt=0)
-    reply_lines: int = Field(default=DEFAULT.reply_lines, gt=0)
-    defects: int = Field(default=DEFAULT.defects, gt=0)
-    archive_members: int = Field(default=DEFAULT.archive_members, gt=0)
-    archive_octets: int = Field(default=DEFAULT.archive_octets, gt=0)
-    archive_ratio: int = Field(default=DEFAULT.archive_ratio, gt=0)
-
-    def limits(self) -> ParsingLimits:
-        return ParsingLimits(**self.model_dump())
-
-
-class Dns(_Table):
-    """Name servers for what authentication and block lists ask (those of the system by default), and seconds for all questions of one mail.
-
-    `sealers`: domains whose ARC seals are believed: `verified` holds when they say that a mail was authentic when it came to them.
-    """
-
-    nameservers: tuple[NameServer, ...] = ()
-    timeout: Positive = 20
-    sealers: tuple[str, ...] = ()
-
-
-class Relay(_Table):
-    """The SMTP server that takes mail which handlers send. `password` is a reference: env:NAME or file:PATH."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=25, gt=0, le=65_535)
-    tls: Literal["none", "starttls", "implicit"] = "none"
-    user: str | None = None
-    password: Reference | None = None
-    timeout: Seconds = 30
-
-
-class Aws(_Table):
-    """Region and endpoint of AWS for sources, stores and handlers; left out, boto3 looks where it always does (environment, profile)."""
-
-    region: str | None = None
-    endpoint: Endpoint | None = None
-
-
-class Ses(_Table):
-    """What of Amazon SES is believed, and where its mail lies (docs/aws.md). No list means: nothing is taken from there.
-
-    `buckets`: `BUCKET` or `BUCKET/PREFIX`, the only places that mail is fetched from; `topics`: ARNs of the SNS topics that are listened to;
-    `prefix`: key prefix of mails that Lambda events are about (None: that of the first of `buckets`, where such mails are looked for).
-    """
-
-    buckets: tuple[Bucket, ...] = ()
-    topics: tuple[Topic, ...] = ()
-    account: Account | None = None  # whose SES may have encrypted an object
-    prefix: str | None = None
-    size: int = Field(default=50 * MIB, gt=0)  # octets of an object; SES takes mails of 40 MB
-    signature_1: bool = True  # whether SNS may sign with SHA-1, its own default
-    max_age: Positive | None = None  # seconds that a message of SNS may be old; what comes back from a dead-letter queue is days old
-    rules: tuple[Path, ...] = ()  # receipt rules that are served in place of rules.yaml (docs/local-ses.md)
-    verdicts: Mapping[Check, Word] = Field(default_factory=dict)  # what is said of checks that nobody made; GRAY unless it stands here
-    parameters: Mapping[str, str] = Field(default_factory=dict)  # values of references in a template of CloudFormation
-    verified: tuple[Identity, ...] = ()  # domains that mail is taken for, with their subdomains; none: those of the recipients
-
 
 LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}
 """What is otherwise where receipt rules of SES are served, unless it is set: its limit of size, and how long it tries an action."""
 
 
-class Work(_Table):
-    """How plans are carried out."""
-
-    step_timeout: Seconds = 60
-    send_timeout: Seconds = 660  # of steps that send: a next hop may take 10 minutes for its last answer
-    fact_timeout: Seconds = 10
-    judge_timeout: Seconds = 30
-    memory: int = Field(default=1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with
-    strikes: int = Field(default=3, gt=0)
-    retry: tuple[Seconds, ...] = (60, 300, 900, 3600)
-    retry_for: Seconds = 5 * 86_400
-    batch: int = Field(default=50, gt=0)
-
-
-class Log(_Table):
-    """`addresses`: whether logs may name senders and recipients."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    addresses: bool = False
-    emf: bool = False  # metrics for CloudWatch on standard output, once a minute; a Lambda function always writes them
-    namespace: str = Field(default="inbox", min_length=1, max_length=255)  # of metrics in CloudWatch
-
-
-class Settings(_Table):
+class Settings(Table):
     """Everything that can be set; `inbox doctor` prints what is in force."""
 
     dir: Folder = Path("inbox-data")
@@ -250,6 +76,9 @@ class Settings(_Table):
     dns: Dns = Dns.model_construct()
     aws: Aws = Aws.model_construct()
     ses: Ses = Ses.model_construct()
+    trace: Trace = Trace.model_construct()
+    sending: Sending = Sending.model_construct()
+    identities: Mapping[str, Identity] = Field(default_factory=dict)  # domains that mail is sent as
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:

@@ -32,6 +32,10 @@ class Failed(InboxError):
     """Raise it in a handler to give up: the step is not tried again."""
 
 
+class Suppressed(InboxError):
+    """Raise it in a handler that did not send, since nothing is to be sent to the recipient: an end that is neither success nor fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake at one place of a file: line and column count from 1, 0 when unknown."""

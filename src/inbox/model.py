@@ -23,9 +23,10 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Value = None | bool | int | float | str | tuple[Any, ...]
 """What a fact can be. None: absent. A tuple: a condition holds when it holds for any item."""
 
-OutcomeState = Literal["done", "deferred", "failed", "dead", "skipped", "held", "refused"]
+OutcomeState = Literal["done", "deferred", "failed", "dead", "skipped", "suppressed", "held", "refused"]
 """done; deferred: due again; failed: given up, the rule goes on; dead: given up, somebody must look; skipped: an earlier step of the
-rule ended it; held: the mail is in quarantine; refused: the recipient was refused by a rule."""
+rule ended it; suppressed: not sent, since its recipients are on the suppression list; held: the mail is in quarantine; refused: the
+recipient was refused by a rule."""
 
 MailState = Literal["kept", "waiting", "settled", "dead", "quarantined"]
 """kept: not judged yet; waiting: judged, some step is due now or later; settled: all done; dead: a step gave up; quarantined: held."""

@@ -21,17 +21,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.deadline import TimeUp, time_limit
-from inbox.errors import Deferred, Failed
+from inbox.errors import Deferred, Failed, Suppressed
 from inbox.model import ACCEPTED, Done, Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inbox.config import Work
     from inbox.ports import Journal
+    from inbox.tables import Work
 
 _LOG = logging.getLogger("inbox.perform")
-ENDED: frozenset[OutcomeState] = frozenset(("done", "failed", "dead", "skipped", "held"))
+ENDED: frozenset[OutcomeState] = frozenset(("done", "failed", "dead", "skipped", "suppressed", "held"))
 _GIVEN_UP: Mapping[str, OutcomeState] = {"retry": "dead", "continue": "failed", "stop": "failed", "quarantine": "held"}
 
 
@@ -143,6 +143,8 @@ def attempt(
             result = _done(call())
     except Failed as error:
         return gave_up(step, number, str(error))
+    except Suppressed as error:
+        return Ended(_outcome(step, "suppressed", number, str(error)))
     except Deferred as error:
         return _again(step, number, first, work, str(error), error.retry_after)
     except TimeUp as error:

@@ -7,6 +7,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
+from inbox.sending import About, Answers, Letter, SendingEvent
+
+NOTHING = About()
+"""A letter that events say nothing more of."""
 
 
 class Facts(Protocol):
@@ -35,8 +39,34 @@ class Memory(Protocol):
 class Outbox(Protocol):
     """The way out for mail that handlers send."""
 
-    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes) -> str:
-        """Hand one mail (CRLF only) to the next hop and return its answer; Deferred on 4xx and lost connections, Failed on 5xx."""
+    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:
+        """Hand one mail (CRLF only) to the next hop and return its answer.
+
+        Deferred on 4xx and lost connections, Failed on 5xx, Suppressed when all recipients are on the suppression list.
+        """
+
+
+class Transport(Protocol):
+    """A way to the next hop: an SMTP server, SES, a folder, the recipients' own servers."""
+
+    def deliver(self, letter: Letter) -> Answers:
+        """Hand over one letter; an answer for each of its recipients. Deferred when it cannot be tried now; it never raises for an answer."""
+
+
+class Ledger(Protocol):
+    """What became of mail that left."""
+
+    def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
+        """Write events down, durably; those that were new. The same key again changes nothing."""
+
+    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
+        """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
+
+    def may_send(self, identity: str | None) -> str | None:
+        """Why an identity is stopped (too many bounces or complaints); None when it is not."""
+
+    def wait_for(self, name: str, rate: str, amount: int = 1) -> float:
+        """Take `amount` from a bucket that all processes share and that fills at `rate` (`"14/1s"`); else the seconds until it holds that."""
 
 
 class Journal(Protocol):

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from inbox.errors import Deferred, Failed
 from inbox.model import Envelope, Mail, Outcome, Plan, Row
+from inbox.ports import NOTHING
+from inbox.sending import About
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
@@ -100,7 +102,7 @@ class Outbox:
     answer: str = "250 2.0.0 taken"
     sent: list[Sent] = field(default_factory=list)
 
-    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes) -> str:
+    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:  # noqa: ARG002
         if self.answer.startswith("4"):
             raise Deferred(self.answer)
         if not self.answer.startswith("2"):

@@ -121,8 +121,8 @@ def test_what_is_found_at_load(inbox_for, rule, options, words):
 
 
 def test_an_address_out_of_a_mail_that_is_none_is_given_up_and_sends_nothing(inbox_for, rule):
-    from inbox.config import Relay as Settings
     from inbox.send.smtp import Relay
+    from inbox.tables import Relay as Settings
 
     box = inbox_for(rule({"forward": {"to": "{subject}@corp.test"}}), outbox=Relay(Settings(port=9)))
     outcome = box.process(make_mail(subject="a@evil.test>, <b")).outcomes[0]

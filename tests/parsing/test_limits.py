@@ -7,10 +7,11 @@ from dataclasses import asdict, fields, replace
 import pytest
 
 from inbox import Inbox
-from inbox.config import Parsing, load
+from inbox.config import load
 from inbox.model import Envelope, Mail
 from inbox.parsing import parse
 from inbox.parsing.limits import DEFAULT, Limits
+from inbox.tables import Parsing
 
 NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(200))
 PARTS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 2000 + b"--b--\r\n"

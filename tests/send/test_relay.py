@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from inbox.config import Relay as Settings
 from inbox.errors import Deferred, Failed
 from inbox.send.smtp import Relay
+from inbox.tables import Relay as Settings
 
 MAIL = b"Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n"
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from inbox import config
-from inbox.config import MIB, Settings
+from inbox.config import Settings
 from inbox.errors import ConfigError, RulesError
 from inbox.plugins import Plugins
 from inbox.receipt_rules.serving import identities, load, served
+from inbox.tables import MIB
 from ses_local.conftest import FUNCTION, TOPIC, header, rule, rule_set, stop
 
 PLUGINS = Plugins(entry_points=False)

@@ -14,10 +14,11 @@ import trustme
 
 from inbox.cli import run
 from inbox.cli.installation import _tls
-from inbox.config import Settings, Tls
+from inbox.config import Settings
 from inbox.errors import ConfigError
 from inbox.sources.smtp.certificate import make_certificate
 from inbox.sources.smtp.tls import load_context, validity
+from inbox.tables import Tls
 
 MAIL = "Subject: x\r\n\r\nhello\r\n"
 

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 from inbox.errors import Deferred, Failed
 from inbox.options import resolve_secret
+from inbox.ports import NOTHING
 from inbox.send.compose import crlf
 from inbox.send.headers import check_address, clean
+from inbox.sending import About
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
-    from inbox.config import Relay as Settings
+    from inbox.tables import Relay as Settings
 
 _LAST_ANSWER = 600.0  # seconds that a server may take to answer the final dot (RFC 5321 section 4.5.3.2.6)
 _OURS = (530, 534, 535, 538)  # the server wants TLS or a login: our settings, not the mail
@@ -37,7 +39,7 @@ class Relay:
     def __init__(self, settings: Settings, hostname: str = "localhost") -> None:
         self.settings, self.hostname = settings, hostname
 
-    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes) -> str:
+    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:  # noqa: ARG002
         """Hand over one mail; the server's answer. Deferred: try again; Failed: it will not be taken (the text says who refused what)."""
         letter = _Letter(sender, recipients, raw)
         import asyncio  # noqa: PLC0415  only who sends pays for it

@@ -18,7 +18,8 @@ from inbox.sources.ses.errors import Incomplete, OutOfBounds, Undecipherable, Un
 from inbox.sources.ses.records import Object, Place, Received
 
 if TYPE_CHECKING:
-    from inbox.config import Ses, Settings
+    from inbox.config import Settings
+    from inbox.tables import Ses
 
 _PIECE = 256 * 1024
 _SMALL = 64 * 1024

@@ -14,7 +14,8 @@ from inbox.sources.ses.records import Batch, Ignored, Item, Record
 from inbox.sources.ses.sns import Certificate, verified, verified_body
 
 if TYPE_CHECKING:
-    from inbox.config import Ses, Settings
+    from inbox.config import Settings
+    from inbox.tables import Ses
 
 _DEPTH = 4
 """Envelopes within each other: SQS, SNS, and an event of S3 make three."""

@@ -11,7 +11,7 @@ from inbox.sources.ses.fields import SETUP, address, is_message_id, mapping, mom
 from inbox.sources.ses.records import Place, Received
 
 if TYPE_CHECKING:
-    from inbox.config import Ses
+    from inbox.tables import Ses
 
 _VERDICTS = {"spam": "spamVerdict", "virus": "virusVerdict", "spf": "spfVerdict", "dkim": "dkimVerdict", "dmarc": "dmarcVerdict"}
 _HAS_MAIL = ("S3", "SNS")

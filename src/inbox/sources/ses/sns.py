@@ -14,7 +14,7 @@ from inbox.sources.ses.fields import moment, octets, text
 from inbox.sources.ses.records import Confirmation
 
 if TYPE_CHECKING:
-    from inbox.config import Ses
+    from inbox.tables import Ses
 
 Certificate = Callable[[str], bytes]
 """Gives the PEM for a SigningCertURL that was checked. Raises Unfinished when it cannot be had now."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from inbox.refusals import COUNTER as REFUSED
 
 if TYPE_CHECKING:
-    from inbox.config import Limits
     from inbox.ports import Counter
+    from inbox.tables import Limits
 
 _LOG = logging.getLogger("inbox.smtp")
 _FOR_EACH = 2  # the connection, and the file of a big mail

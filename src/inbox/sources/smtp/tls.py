@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from inbox.errors import ConfigError
 
 if TYPE_CHECKING:
-    from inbox.config import Tls
+    from inbox.tables import Tls
 
 _LOG = logging.getLogger("inbox.smtp")
 _CERTIFICATE, _KEY, _CLIENTS = "tls.certificate (--certificate)", "tls.key (--key)", "tls.clients"

@@ -1,0 +1,107 @@
+"""Words of mail that leaves: a letter, what a next hop answered to it, and the events that tell what became of it (SES's event types)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from inbox.model import Json, isoformat
+
+EventType = Literal[
+    "send",
+    "delivery",
+    "delivery_delay",
+    "bounce",
+    "complaint",
+    "reject",
+    "rendering_failure",
+    "suppressed",
+    "reply",
+    "open",
+    "click",
+    "subscription",
+]
+"""send: taken for sending; delivery: the next hop took it; delivery_delay: it said 4xx; bounce: refused, at once or by a report later;
+complaint: a recipient called it spam; reject: not sent, for what is in it; rendering_failure: its template lacks a value; suppressed: not
+sent, the recipient is on the suppression list; reply: an answer came into the inbox; open, click: tracking, where it is on;
+subscription: the recipient unsubscribed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendingEvent:
+    """One thing that happened to a mail that left. `key` names it: what comes again with the same key is the same event.
+
+    `mail`: id of the mail that left (of the one that is answered or passed on, for replies and forwards); `identity`: the domain it was
+    sent as; `message_id`: the Message-ID that it left with, or that SES gave it; `subtype` of a bounce: type and subtype of Amazon SES,
+    `permanent/no_email`; `detail`: the words of who reports it.
+    """
+
+    key: str
+    type: EventType
+    at: datetime
+    mail: str | None = None
+    recipient: str | None = None
+    identity: str | None = None
+    message_id: str | None = None
+    template: str | None = None
+    variant: str | None = None
+    subtype: str | None = None
+    detail: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        return {
+            "key": self.key,
+            "type": self.type,
+            "at": isoformat(self.at),
+            "mail": self.mail,
+            "recipient": self.recipient,
+            "identity": self.identity,
+            "message_id": self.message_id,
+            "template": self.template,
+            "variant": self.variant,
+            "subtype": self.subtype,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whose letter it is, for the events about it: the mail and the number of its step, the identity, template and variant."""
+
+    mail: str | None = None
+    n: int = 0
+    identity: str | None = None
+    template: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a transport hands over: envelope sender (None: the null sender), recipients, and octets with CRLF only.
+
+    `whole`: when a recipient is refused for now, nobody gets it now (who sends it cannot remember which of them had it).
+    """
+
+    sender: str | None
+    recipients: tuple[str, ...]
+    raw: bytes
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the next hop said for one recipient: it took the mail, not now, or never; in its words, with its code (250, 450, 550).
+
+    `message_id`: what it calls the mail from now on, where it says so (SES). `retry_after`: seconds that it wants us to wait.
+    """
+
+    state: Literal["delivered", "deferred", "refused"]
+    text: str
+    message_id: str | None = None
+    retry_after: float | None = None
+
+
+Answers = Mapping[str, Answer]
+"""One for each recipient of a letter."""
