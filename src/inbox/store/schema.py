@@ -8,6 +8,7 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_tags       rules that matched and labels, for lists
     inbox_events     what operators did, and arrivals that were there already
     inbox_marks inbox_models                   what facts and handlers remember
+    inbox_budgets                              when handlers took of what they may do so often
     inbox_suppressions                         addresses that no mail is to be sent to
     inbox_rules      every version of the rules that made a plan
     inbox_counts     counters of all processes
@@ -95,6 +96,12 @@ def m004_suppressions(db: Any) -> None:
     db["inbox_suppressions"].create(
         {"address": str, "reason": str, "source": str, "since": int, "until": int}, pk="address", not_null=("reason", "source", "since")
     )
+
+
+@MIGRATIONS()
+def m005_budgets(db: Any) -> None:
+    db["inbox_budgets"].create({"name": str, "times": bytes, "expires": int}, pk="name", not_null=("times", "expires"))
+    db["inbox_budgets"].create_index(["expires"])
 
 
 def _count_by_triggers(db: Any) -> None:
