@@ -27,6 +27,7 @@ FLOORS = {
         "networks",
         "origins",
         "rates",
+        "experiments",
         "refusals",
         "parsing",
         "reply_tokens",
