@@ -20,7 +20,7 @@ def test_a_difference_is_told_with_its_interval_and_a_caution():
 
 def test_no_difference_is_no_proof_of_being_equal():
     (found,) = report("greeting", [Counts("a", 1000, replied=90), Counts("b", 1000, replied=95)]).comparisons
-    assert found.verdict.startswith("b and a cannot be told apart: 9.5% against 9.0%, difference -2.0 to 3.0 points, p = 0.70")
+    assert found.verdict.startswith("b and a cannot be told apart: 9.5% against 9.0%, difference -2.1 to 3.1 points, p = 0.70")
     assert "no proof" in found.verdict
 
 
