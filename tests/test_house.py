@@ -25,6 +25,7 @@ FLOORS = {
         "deadline",
         "inspect",
         "networks",
+        "next_hops",
         "origins",
         "rates",
         "experiments",
