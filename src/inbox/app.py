@@ -14,12 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbox import perform
 from inbox.config import Settings
+from inbox.copies import copy_of
 from inbox.errors import Deferred
 from inbox.inspect import MailFacts, Materials
 from inbox.model import Mail, OutcomeState, Plan, Receipt, Step
@@ -205,6 +206,7 @@ class Inbox:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
         materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier)
+        materials.copy = partial(copy_of, mail, step.recipients or mail.envelope.recipients, facts, self.settings)
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:
