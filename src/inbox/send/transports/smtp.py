@@ -48,7 +48,7 @@ class SmtpTransport:
         if not wire.recipients:
             return wire.answers({})
         found = hand_over(Line(self.server, self.hostname, self._trust, self._pool), letter, wire, wire.recipients)
-        return {name: _named(self.server, answer) for name, answer in wire.answers(found).items()}
+        return {name: named_by(self.server.host, answer) for name, answer in wire.answers(found).items()}
 
     def rates(self) -> tuple[str, ...]:
         """What the server allows: it does not say."""
@@ -116,9 +116,9 @@ def _over(session: Session, line: Line, letter: Letter, wire: Wire, recipients: 
             session.leave()
 
 
-def _named(server: Server, answer: Answer) -> Answer:
+def named_by(host: str, answer: Answer) -> Answer:
     """The id that Amazon SES gives a mail at its SMTP endpoint, as the events about it have it."""
-    if answer.state != "delivered" or not _SES_HOST.fullmatch(server.host.lower()):
+    if answer.state != "delivered" or not _SES_HOST.fullmatch(host.lower()):
         return answer
     found = _SES_SAYS.match(answer.text)
     return replace(answer, message_id=found[1]) if found else answer
