@@ -33,6 +33,7 @@ FLOORS = {
         "rules",
         "receipt_rules",
         "auth",
+        "domain_checks",
         "metrics",
         "emf",
         "logs",

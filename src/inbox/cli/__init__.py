@@ -44,6 +44,7 @@ COMMANDS = {
     "plugins": "installation",
     "doctor": "installation",
     "certificate": "certificates",
+    "identity": "identities",
     "cost": "costing",
     "demo": "demo",
 }
