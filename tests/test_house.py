@@ -36,6 +36,7 @@ FLOORS = {
         "rules",
         "receipt_rules",
         "auth",
+        "domain_checks",
         "metrics",
         "emf",
         "logs",
