@@ -411,6 +411,23 @@ def test_the_text_in_the_language_that_the_mail_declares(one_step, outbox, heade
     assert sent_message(outbox).get_content().strip() == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "declared", "wanted"),
+    [
+        ("Wo ist mein Paket? Ich warte nun schon eine Woche auf die Lieferung.", "", "Guten Tag"),
+        ("Wo ist mein Paket? Ich warte nun schon eine Woche auf die Lieferung.", "Content-Language: pt-BR\r\n", "Guten Tag"),
+        ("Minha encomenda ainda não chegou, você pode me ajudar?", "Accept-Language: en, pt-BR;q=0.4\r\n", "Opa"),
+        ("Where is my parcel? I have waited for a week and it is not here.", "Content-Language: de\r\n", "Hello"),
+    ],
+)
+def test_the_language_of_the_text_counts_more_than_what_is_declared(one_step, outbox, text, declared, wanted):
+    one_step(
+        {"reply": TEXTS},
+        make_mail(f"From: alice@example.org\r\nSubject: x\r\nContent-Type: text/plain; charset=utf-8\r\n{declared}\r\n{text}".encode()),
+    )
+    assert sent_message(outbox).get_content().strip() == wanted
+
+
 def test_template_files_by_language(one_step, outbox, tmp_path):
     for name in ("de", "en"):
         (tmp_path / f"{name}.md").write_text(f"in {name}: {{{{ subject }}}}")

@@ -88,13 +88,15 @@ def in_language(choices: Choices, facts: Facts, message: Message) -> str:
 
 
 def languages(facts: Facts, message: Message) -> Iterator[str]:
-    """Languages that the author reads, best first: tags of BCP 47 in lower case."""
+    """Languages that the author reads, best first: tags of BCP 47 in lower case. What Content-Language says counts unless the text says otherwise."""
     known = facts.get("language")
-    declared = [tag for name in ("content-language", "accept-language") for tag in _ranges(message.header(name))]
+    content, accepted = _ranges(message.header("content-language")), _ranges(message.header("accept-language"))
     if isinstance(known, str):
-        yield from (tag for tag in declared if tag.partition("-")[0] == known)  # `pt-br` says more than `pt`
+        yield from (tag for tag in (*content, *accepted) if tag.partition("-")[0] == known)  # `pt-br` says more than `pt`
         yield known
-    yield from declared
+    else:
+        yield from content
+    yield from accepted
 
 
 def _ranges(values: tuple[str, ...]) -> list[str]:
