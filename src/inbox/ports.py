@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -46,6 +46,13 @@ class Outbox(Protocol):
         """
 
 
+class Queue(Protocol):
+    """Where mail that is to leave waits, durably, until it is worked on."""
+
+    def keep_all(self, mails: Sequence[tuple[Mail, Plan]]) -> list[str]:
+        """Keep mails with their plans; the ids under which they are kept. A source key that is there already is the same mail."""
+
+
 class Transport(Protocol):
     """A way to the next hop: an SMTP server, SES, a folder, the recipients' own servers."""
 
@@ -61,6 +68,9 @@ class Ledger(Protocol):
 
     def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
         """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
+
+    def delivered(self, mail: str, n: int) -> Collection[str]:
+        """Recipients whose delivery was noted, of what step `n` of a mail sent: they are not sent to again."""
 
     def may_send(self, identity: str | None) -> str | None:
         """Why an identity is stopped (too many bounces or complaints); None when it is not."""

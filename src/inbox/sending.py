@@ -9,6 +9,9 @@ from typing import Literal
 
 from inbox.model import Json, isoformat
 
+SENT = "send"
+"""Envelope source of a mail that was made here to leave: no rule judges it, its plan was kept with it."""
+
 EventType = Literal[
     "send",
     "delivery",
