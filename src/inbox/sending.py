@@ -38,7 +38,7 @@ class SendingEvent:
 
     `mail`: id of the mail that left (of the one that is answered or passed on, for replies and forwards); `identity`: the domain it was
     sent as; `message_id`: the Message-ID that it left with, or that SES gave it; `subtype` of a bounce: type and subtype of Amazon SES,
-    `permanent/no_email`; `detail`: the words of who reports it.
+    `permanent/no_email`; `detail`: the words of who reports it; `experiment`: by which its variant was chosen.
     """
 
     key: str
@@ -52,6 +52,7 @@ class SendingEvent:
     variant: str | None = None
     subtype: str | None = None
     detail: str | None = None
+    experiment: str | None = None
 
     def to_dict(self) -> dict[str, Json]:
         return {
@@ -66,18 +67,20 @@ class SendingEvent:
             "variant": self.variant,
             "subtype": self.subtype,
             "detail": self.detail,
+            "experiment": self.experiment,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose letter it is, for the events about it: the mail and the number of its step, the identity, template and variant."""
+    """Whose letter it is, for the events about it: the mail and the number of its step, the identity, template, variant and experiment."""
 
     mail: str | None = None
     n: int = 0
     identity: str | None = None
     template: str | None = None
     variant: str | None = None
+    experiment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
