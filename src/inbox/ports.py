@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
 from inbox.sending import About, Answers, Letter, SendingEvent
@@ -46,6 +46,7 @@ class Outbox(Protocol):
         """
 
 
+@runtime_checkable
 class Queue(Protocol):
     """Where mail that is to leave waits, durably, until it is worked on."""
 

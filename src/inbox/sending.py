@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from inbox.model import Json, isoformat
+from inbox.model import Decision, Json, Mail, Plan, Step, isoformat
 
 SENT = "send"
 """Envelope source of a mail that was made here to leave: no rule judges it, its plan was kept with it."""
@@ -111,3 +111,10 @@ class Answer:
 
 Answers = Mapping[str, Answer]
 """One for each recipient of a letter."""
+
+
+def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a mail that was made here: one step for each recipient, so that each has a state of its own. The same mail, the same plan."""
+    recipients = mail.envelope.recipients
+    steps = tuple(Step(number, SENT, "deliver", options or {}, (recipient,)) for number, recipient in enumerate(recipients, 1))
+    return Plan(SENT, decisions=(Decision(SENT, True, recipients),), steps=steps)

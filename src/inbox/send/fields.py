@@ -1,11 +1,11 @@
-"""Header fields of a mail that is about to leave, as octets: look at them, leave some out. Nothing is decoded, nothing is parsed twice."""
+"""Header fields of a mail that is about to leave, as octets: look at them, leave some out. Nothing is decoded."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*)(?:\r?\n|\Z)")
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)(?:\r?\n|\Z)", re.MULTILINE)
 _END = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 
 
@@ -14,7 +14,7 @@ def split(raw: bytes) -> tuple[bytes, bytes]:
     found = _END.search(raw)
     if not found:
         return raw, b""
-    if not found.start():
+    if not found.start() and not raw[:2].strip():
         return b"", raw
     line = 2 if found[0].startswith(b"\r\n") else 1
     return raw[: found.start() + line], raw[found.start() + line :]
@@ -37,4 +37,4 @@ def without(raw: bytes, names: Collection[str]) -> bytes:
     """The mail without the fields of these names (in lower case); everything else stays octet for octet."""
     head, rest = split(raw)
     left_out = {name.encode("ascii") for name in names}
-    return b"".join(found[0] for found in _FIELD.finditer(head) if found[1].lower() not in left_out) + rest
+    return _FIELD.sub(lambda found: b"" if found[1].lower() in left_out else found[0], head) + rest
