@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,9 +27,9 @@ from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
-from inbox.ports import Counter, Journal, Memory, Outbox, Queue
+from inbox.ports import Counter, Journal, Ledger, Memory, Outbox, Queue
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
-from inbox.sending import SENT, plan_to_send
+from inbox.sending import SENT, SendingEvent, expired, plan_to_send
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
@@ -53,11 +53,37 @@ class NoMemory:
         return None
 
 
+class NoLedger:
+    """A ledger that writes nothing down, suppresses nobody and knows no rate: where there is no store."""
+
+    def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
+        return events
+
+    def events(self, **asked: object) -> Sequence[SendingEvent]:  # noqa: ARG002
+        return ()
+
+    def sent(self, message_id: str) -> Sequence[SendingEvent]:  # noqa: ARG002
+        return ()
+
+    def delivered(self, mail: str, n: int) -> Collection[str]:  # noqa: ARG002
+        return ()
+
+    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:  # noqa: ARG002
+        return None
+
+    def may_send(self, identity: str | None) -> str | None:  # noqa: ARG002
+        return None
+
+    def wait_for(self, name: str, rate: str, amount: int = 1) -> float:  # noqa: ARG002
+        return 0.0
+
+
 class Inbox:
     """Rules, plugins and settings together: what becomes of a mail, and doing it.
 
     `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
-    noting nothing. `outbox`: the way out for handlers that send. `queue`: where mail waits that `send` makes. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
+    noting nothing. `outbox`: the way out for handlers that send. `queue`: where mail waits that `send` makes. `ledger`: what became of mail that left.
+    `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
     """
 
     def __init__(
@@ -71,6 +97,7 @@ class Inbox:
         peek: Memory | None = None,
         outbox: Outbox | None = None,
         queue: Queue | None = None,
+        ledger: Ledger | None = None,
         counter: Counter | None = None,
         read: Callable[[], Rules] | None = None,
     ) -> None:
@@ -82,6 +109,7 @@ class Inbox:
         self.peek = peek or NoMemory()
         self.outbox = outbox
         self.queue = queue
+        self.ledger = ledger or NoLedger()
         self._limits = self.settings.parsing.limits()
         self.counter = counter
         self._open: OrderedDict[str, MailFacts] = OrderedDict()
@@ -123,6 +151,8 @@ class Inbox:
         if until:
             seconds = max(0.1, min(seconds, (until - now).total_seconds()))
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
+        if ended.expired and mail.envelope.source == SENT:
+            self.ledger.note(expired(mail, step, ended.outcome.detail))
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         if ended.outcome.state in _NOT_DONE:
@@ -174,7 +204,7 @@ class Inbox:
         from inbox.send.sender import Sender  # noqa: PLC0415
         from inbox.send.submission import submission  # noqa: PLC0415
 
-        return Sender(self.settings, Identities(self.settings), self.queue).send(submission(words))
+        return Sender(self.settings, Identities(self.settings), self.queue, self.ledger).send(submission(words))
 
     def reload(self) -> None:
         """Read the rules file again; on a RulesError the old rules stay in force."""

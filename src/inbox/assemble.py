@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from inbox.app import Inbox
 from inbox.errors import Problem, RulesError
 from inbox.plugins import Plugins
-from inbox.rules import Rules, Translated, check, load, load_text
 from inbox.ports import Ledger, Queue
+from inbox.rules import Rules, Translated, check, load, load_text
 from inbox.send.identities import Identities
 from inbox.send.outbound import Outbound
 from inbox.send.sender import Sender
-from inbox.send.smtp import Relay
+from inbox.send.smtp import RelayTransport
+from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -40,6 +41,7 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         peek=store.memory(read_only=True) if store else None,
         outbox=open_outbox(settings, store),
         queue=queue_of(store),
+        ledger=store if isinstance(store, Ledger) else None,
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )
@@ -47,12 +49,22 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
 
 def open_outbox(settings: Settings, store: InlineStore | None = None) -> Outbound:
     """The way out that the settings describe; with a store, what becomes of each recipient is noted there."""
-    return Outbound(settings, Identities(settings), lambda url: _transport(settings, url), store if isinstance(store, Ledger) else None)
+    return Outbound(
+        settings,
+        Identities(settings),
+        lambda _: RelayTransport(settings.relay, settings.hostname),
+        store if isinstance(store, Ledger) else None,
+    )
 
 
 def open_sender(settings: Settings, store: InlineStore) -> Sender:
     """What takes mail that is made here; no rules are needed for that."""
     return Sender(settings, Identities(settings), queue_of(store), store if isinstance(store, Ledger) else None)
+
+
+def open_dry_sender(settings: Settings) -> Sender:
+    """The same without a store: what it prepares is kept nowhere."""
+    return Sender(settings, Identities(settings))
 
 
 def queue_of(store: InlineStore | None) -> Queue | None:

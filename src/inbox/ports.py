@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
-from inbox.sending import About, Answers, Letter, SendingEvent
+from inbox.sending import About, Answers, EventType, Letter, SendingEvent
 
 NOTHING = About()
 """A letter that events say nothing more of."""
@@ -60,18 +60,40 @@ class Transport(Protocol):
     def deliver(self, letter: Letter) -> Answers:
         """Hand over one letter; an answer for each of its recipients. Deferred when it cannot be tried now; it never raises for an answer."""
 
+    def rates(self) -> Sequence[str]:
+        """Rates that the next hop allows us (`"14/1s"`), as far as it says so."""
 
+
+@runtime_checkable
 class Ledger(Protocol):
     """What became of mail that left."""
 
     def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
         """Write events down, durably; those that were new. The same key again changes nothing."""
 
-    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
-        """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
+    def events(
+        self,
+        *,
+        mail: str | None = None,
+        message_id: str | None = None,
+        recipient: str | None = None,
+        identity: str | None = None,
+        type: EventType | None = None,  # noqa: A002  the word of the event
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> Sequence[SendingEvent]:
+        """Events that fit all that is given (`since` included, `until` not), oldest first, or newest first. Addresses compare without case."""
+
+    def sent(self, message_id: str) -> Sequence[SendingEvent]:
+        """The `send` events of the mail that left with this Message-ID, or that SES gave it: one for each recipient; none: it is not ours."""
 
     def delivered(self, mail: str, n: int) -> Collection[str]:
-        """Recipients whose delivery was noted, of what step `n` of a mail sent: they are not sent to again."""
+        """Recipients that the next hop has taken step `n` of a mail for, as they were written: they are not sent to again."""
+
+    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
+        """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
 
     def may_send(self, identity: str | None) -> str | None:
         """Why an identity is stopped (too many bounces or complaints); None when it is not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from inbox.model import Decision, Json, Mail, Plan, Step, isoformat
@@ -118,3 +118,13 @@ def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
     recipients = mail.envelope.recipients
     steps = tuple(Step(number, SENT, "deliver", options or {}, (recipient,)) for number, recipient in enumerate(recipients, 1))
     return Plan(SENT, decisions=(Decision(SENT, True, recipients),), steps=steps)
+
+
+def expired(mail: Mail, step: Step, why: str | None) -> list[SendingEvent]:
+    """A bounce for each recipient of a step of such a mail that was given up, since it was tried for as long as steps are."""
+    names = {name: step.options.get(name) for name in ("identity", "template", "variant")}
+    now = datetime.now(UTC)
+    return [
+        SendingEvent(f"{mail.id}.0:{one}:bounce", "bounce", now, mail.id, one, subtype="transient/expired", detail=why, **names)
+        for one in step.recipients
+    ]

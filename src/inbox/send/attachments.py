@@ -45,7 +45,9 @@ class Attachment:
             kind = "application/octet-stream"
         encoded = base64.b64encode(self.content)
         lines = (encoded[at : at + 76] for at in range(0, len(encoded), 76))
-        head = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment;{_filename(self.name)}\r\n\r\n"
+        head = (
+            f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment;{_filename(self.name)}\r\n\r\n"
+        )
         return head.encode("ascii") + b"".join(line + b"\r\n" for line in lines)
 
 

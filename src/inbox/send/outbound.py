@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.errors import Deferred, Failed, Suppressed
 from inbox.parsing.bounce_reasons import best_status, bounce_type, reason_of
@@ -28,7 +28,6 @@ OpenTransport = Callable[[str | None], Transport]
 """Opens the way that a URL names; None is the server of [relay]."""
 
 _ADDRESS = re.compile(r"[^\s<>@\"]+@([^\s<>@\",;]+)")
-_EXPIRED = "transient/expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,12 @@ class _Sending:
     about: About
     message_id: str | None
     signs: bool
+
+
+class _Bucket(NamedTuple):
+    name: str
+    rate: str
+    number: int
 
 
 class Outbound:
@@ -76,12 +81,6 @@ class Outbound:
         self._note(_events(sending, answers))
         return _with_suppressed(_result(answers), suppressed)
 
-    def gave_up(self, recipients: Sequence[str], about: About, why: str) -> None:
-        """Note that nobody tries any more: a bounce for each recipient without another end."""
-        had = self._had(about)
-        bounces = [_event(about, recipient, "bounce", None, why, _EXPIRED) for recipient in recipients if recipient not in had]
-        self._note(bounces)
-
     # before
 
     def _identity(self, about: About, sender: str | None, raw: bytes) -> Identity | None:
@@ -113,14 +112,14 @@ class Outbound:
     # sending
 
     def _deliver(self, sending: _Sending, identity: Identity | None, recipients: list[str]) -> Answers:
-        transport = self._transport(identity)
+        url = self._url(identity)
         whole = self._ledger is None or sending.about.mail is None
-        rates = self._rates(identity, transport)
-        now = recipients if whole else recipients[: min([Rate.read(rate).number for _, rate in rates] or [len(recipients)])]  # type: ignore[union-attr]
+        rates = self._rates(identity, url)
+        now = recipients if whole else recipients[: min([bucket.number for bucket in rates], default=len(recipients))]
         self._wait(rates, len(now))
         letter = Letter(sending.sender, tuple(now), self._signed(sending, identity), whole)
         try:
-            answers = dict(transport.deliver(letter))
+            answers = dict(self._transport(url).deliver(letter))
         except Failed as error:
             self._note([_event(sending.about, recipient, "reject", sending.message_id, str(error)) for recipient in now])
             raise
@@ -128,23 +127,26 @@ class Outbound:
             answers[recipient] = Answer("deferred", "its turn comes later: more would be over the rate")
         return answers
 
-    def _transport(self, identity: Identity | None) -> Transport:
-        url = (identity.transport if identity else None) or self._settings.sending.transport
+    def _url(self, identity: Identity | None) -> str | None:
+        return (identity.transport if identity else None) or self._settings.sending.transport
+
+    def _transport(self, url: str | None) -> Transport:
         if url not in self._transports:
             self._transports[url] = self._open(url)
         return self._transports[url]
 
-    def _rates(self, identity: Identity | None, transport: Transport) -> list[tuple[str, str]]:
-        """Names and rates of the buckets that a letter is taken from; that of the identity first: what is taken in vain is its own."""
-        found = [(f"identity:{identity.domain}", identity.settings.rate)] if identity else []
-        found += [("sending", self._settings.sending.rate), (f"transport:{id(transport)}", getattr(transport, "rate", None) or "off")]
-        return [(name, rate) for name, rate in found if self._ledger and Rate.read(rate)]
+    def _rates(self, identity: Identity | None, url: str | None) -> list[_Bucket]:
+        """The buckets that a letter is taken from; that of the identity first: what is taken in vain is its own."""
+        found = [(f"identity {identity.domain}", identity.settings.rate)] if identity else []
+        found += [("all mail", self._settings.sending.rate)]
+        found += [(f"transport {url or 'relay'}", rate) for rate in self._transport(url).rates()]
+        return [_Bucket(name, text, rate.number) for name, text in found if self._ledger and (rate := Rate.read(text))]
 
-    def _wait(self, rates: Sequence[tuple[str, str]], amount: int) -> None:
-        for name, rate in rates:
-            wait = self._ledger.wait_for(name, rate, amount) if self._ledger else 0
+    def _wait(self, rates: Sequence[_Bucket], amount: int) -> None:
+        for bucket in rates:
+            wait = self._ledger.wait_for(f"{bucket.name} {bucket.rate}", bucket.rate, amount) if self._ledger else 0
             if wait:
-                raise Deferred(f"the rate {rate} of {name.replace(':', ' ')} is reached", retry_after=wait)
+                raise Deferred(f"the rate of {bucket.name} is reached: {bucket.rate}", retry_after=wait)
 
     def _signed(self, sending: _Sending, identity: Identity | None) -> bytes:
         if identity is None or not sending.signs or _is_signed(sending.raw, identity.domain):

@@ -55,7 +55,9 @@ def _filled(name: str, part: str, source: str, values: Mapping[str, Any], *, htm
     try:
         return _environment(html).from_string(source).render(values)
     except UndefinedError as error:
-        raise RenderingFailed(f"template {name}: {part}: {error.message}; give it a value (--data), or say what stands in for it: default('')") from None
+        raise RenderingFailed(
+            f"template {name}: {part}: {error.message}; give it a value (--data), or say what stands in for it: default('')"
+        ) from None
     except TemplateError as error:
         line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""  # type: ignore[attr-defined]
         raise RenderingFailed(f"template {name}: {part}{line}: {error.message or type(error).__name__}") from None
@@ -64,7 +66,7 @@ def _filled(name: str, part: str, source: str, values: Mapping[str, Any], *, htm
 
 
 @lru_cache(maxsize=2)
-def _environment(html: bool) -> SandboxedEnvironment:  # noqa: FBT001
+def _environment(html: bool) -> SandboxedEnvironment:
     from jinja2 import StrictUndefined  # noqa: PLC0415
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
@@ -81,4 +83,6 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    raise RenderingFailed(f"data may hold texts, numbers, lists and mappings; this is {type(value).__name__}: {str(value)[:80]!r}; make it text")
+    raise RenderingFailed(
+        f"data may hold texts, numbers, lists and mappings; this is {type(value).__name__}: {str(value)[:80]!r}; make it text"
+    )

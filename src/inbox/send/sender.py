@@ -57,7 +57,15 @@ class Sender:
         if self._queue is None:
             raise ConfigError("there is no store here to keep mail in until it is sent; open the Inbox with one")
         ids = self._queue.keep_all([(one.mail, one.plan) for one in ready])
-        return [Sent(id_, one.mail.envelope.recipients, one.message_id.replace(one.mail.id, id_)) for id_, one in zip(ids, ready, strict=True)]
+        return [
+            Sent(id_, one.mail.envelope.recipients, one.message_id.replace(one.mail.id, id_)) for id_, one in zip(ids, ready, strict=True)
+        ]
+
+    def signed(self, wanted: Submission) -> bytes:
+        """The octets that would leave, with the signature of the identity; nothing is kept."""
+        ready = self.prepare(wanted)
+        identity = self._identities.of(ready.plan.steps[0].options.get("identity") or "")
+        return identity.sign(ready.mail.raw) if identity else ready.mail.raw
 
     def prepare(self, wanted: Submission) -> Letterhead:
         """The mail with its plan, ready to be kept. ConfigError, RenderingFailed."""
@@ -68,7 +76,7 @@ class Sender:
         identity = self._identity(wanted, author)
         domain = identity.domain if identity else author[1].rpartition("@")[2]
         message_id = f"<{id_}.0@{domain}>"
-        raw = octets(wanted, author, message_id, self._unsubscribe(wanted, recipients, domain), datetime.now(UTC))
+        raw = octets(wanted, author, message_id, self._unsubscribe(wanted), datetime.now(UTC))
         key = f"{SENT}:{wanted.idempotency_key}" if wanted.idempotency_key else None
         mail = Mail(id_, Envelope(author[1], recipients, source=SENT), Raw.of(raw), datetime.now(UTC), key)
         options = {"identity": identity.domain if identity else None, "template": _name(wanted), "variant": variant}
@@ -115,17 +123,26 @@ class Sender:
         if self._ledger:
             self._ledger.note(
                 [
-                    SendingEvent(f"{id_}.0:{one}:rendering_failure", "rendering_failure", now, id_, one, template=template, variant=variant, detail=why)
+                    SendingEvent(
+                        f"{id_}.0:{one}:rendering_failure",
+                        "rendering_failure",
+                        now,
+                        id_,
+                        one,
+                        template=template,
+                        variant=variant,
+                        detail=why,
+                    )
                     for one in recipients
                 ]
             )
 
-    def _unsubscribe(self, wanted: Submission, recipients: tuple[str, ...], domain: str) -> str | None:
+    def _unsubscribe(self, wanted: Submission) -> str | None:
         if isinstance(wanted.unsubscribe, str):
             return wanted.unsubscribe
         if not wanted.unsubscribe:
             return None
-        raise ConfigError("there is no unsubscribe_url in [sending]")
+        raise ConfigError("there is no endpoint to unsubscribe at; give an address: https://... or mailto:...")
 
 
 def _name(wanted: Submission) -> str | None:

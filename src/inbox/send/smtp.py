@@ -18,7 +18,7 @@ from inbox.options import resolve_secret
 from inbox.ports import NOTHING
 from inbox.send.compose import crlf
 from inbox.send.headers import check_address, clean
-from inbox.sending import About
+from inbox.sending import About, Answer, Answers, Letter
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
@@ -80,6 +80,28 @@ class Relay:
             use_tls=settings.tls == "implicit",
             start_tls=settings.tls == "starttls",
         )
+
+
+class RelayTransport:
+    """The same server as a `Transport`: one letter for each recipient, unless it is whole."""
+
+    def __init__(self, settings: Settings, hostname: str = "localhost") -> None:
+        self._relay = Relay(settings, hostname)
+
+    def deliver(self, letter: Letter) -> Answers:
+        groups = [letter.recipients] if letter.whole else [(recipient,) for recipient in letter.recipients]
+        return {name: answer for group in groups for name, answer in self._answers(letter, group).items()}
+
+    def rates(self) -> Sequence[str]:
+        return ()
+
+    def _answers(self, letter: Letter, group: tuple[str, ...]) -> dict[str, Answer]:
+        try:
+            return dict.fromkeys(group, Answer("delivered", self._relay.send(letter.sender, group, letter.raw)))
+        except Deferred as error:
+            return dict.fromkeys(group, Answer("deferred", str(error), retry_after=error.retry_after))
+        except Failed as error:
+            return dict.fromkeys(group, Answer("refused", str(error)))
 
 
 class _Letter:

@@ -20,7 +20,9 @@ MOST_RECIPIENTS = 100
 """Of one mail (RFC 5321 section 4.5.3.1.8 lets servers take no more): for many there is one mail each."""
 
 _PARTY = re.compile(r"\s*(?:(?P<name>[^<>]*?)\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>]+?))\s*")
-_OWN = frozenset(("from", "to", "cc", "bcc", "subject", "date", "message-id", "sender", "return-path", "received", "dkim-signature", "mime-version"))
+_OWN = frozenset(
+    ("from", "to", "cc", "bcc", "subject", "date", "message-id", "sender", "return-path", "received", "dkim-signature", "mime-version")
+)
 _OWN_PREFIX = ("content-", "resent-", "arc-")
 _URL = re.compile(r"(https://|mailto:)[!#-;=?-~]{1,800}")
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -66,7 +68,9 @@ def submission(words: Words) -> Submission:
     if "from_" in given:
         given["from_"] = _texts(given["from_"])[0]
     if "attachments" in given:
-        given["attachments"] = tuple(Attachment(*one) if isinstance(one, tuple) else Attachment.of(Path(one)) for one in given["attachments"])
+        given["attachments"] = tuple(
+            Attachment(*one) if isinstance(one, tuple) else Attachment.of(Path(one)) for one in given["attachments"]
+        )
     if given.get("template") is not None:
         given["template"] = Path(given["template"])
     return Submission(**given)

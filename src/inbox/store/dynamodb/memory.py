@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from inbox.errors import NotFound, StoreError
 from inbox.model import Mail
@@ -108,26 +109,32 @@ class Records(Base):
         items: Sequence[dict[str, float]] = list(self._table.query("#pk = :pk", {"pk": "counts"}))
         return {(str(item["name"]), str(item["labels"])): item["value"] for item in items}
 
-    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None) -> None:
-        """Put an address on the list until a time (None: for good); what the list said of it before is replaced."""
-        pk, sk = _suppressed(address)
+    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None, identity: str | None = None) -> None:
+        """Put an address on the list until a time (None: for good); what the list said of it before (for that identity) is replaced."""
+        pk, sk = _suppressed(address, identity)
         item = {"pk": pk, "sk": sk, "address": folded(address), "reason": reason, "source": source, "since": micros(self._now())}
         ends = {"until": micros(until), "expires": int(until.timestamp()) + 1} if until else {}
-        self._table.write(Put({**item, **ends}))
+        self._table.write(Put({**item, **ends, **({"identity": identity.lower()} if identity else {})}))
 
-    def suppressed(self, address: str) -> Suppression | None:
-        """What the list says of an address; None when it is not on it, or its time is over."""
-        item = self._table.get(_suppressed(address))
-        if item is None:
-            return None
-        until = moment(item["until"]) if "until" in item else None
-        found = Suppression(item["address"], item["reason"], item["source"], moment(item["since"]), until)
-        return found if found.holds() else None
+    def suppressed(self, address: str, identity: str | None = None) -> Suppression | None:
+        """What the list says of an address, for all identities or else for this one; None when it is not on it, or its time is over."""
+        keys = [_suppressed(address)] + ([_suppressed(address, identity)] if identity else [])
+        return next((found for found in map(_entry, self._table.get_all(keys)) if found.holds()), None)
 
-    def unsuppress(self, address: str) -> bool:
-        """Take an address off the list; whether it was on it."""
-        return self._table.delete(_suppressed(address))
+    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
+        """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
+        found = self.suppressed(address, identity)
+        return found.why() if found else None
+
+    def unsuppress(self, address: str, identity: str | None = None) -> bool:
+        """Take an address off the list (for that identity; None: what stands there for all); whether it was on it."""
+        return self._table.delete(_suppressed(address, identity))
 
 
-def _suppressed(address: str) -> tuple[str, str]:
-    return f"suppressed#{odd(folded(address))}", "suppressed"
+def _suppressed(address: str, identity: str | None = None) -> tuple[str, str]:
+    return f"suppressed#{odd(folded(address))}", f"suppressed#{odd(identity.lower())}" if identity else "suppressed"
+
+
+def _entry(item: dict[str, Any]) -> Suppression:
+    until = moment(item["until"]) if "until" in item else None
+    return Suppression(item["address"], item["reason"], item["source"], moment(item["since"]), until, item.get("identity"))
