@@ -13,7 +13,7 @@ from inbox.rules import Rules, Translated, check, load, load_text
 from inbox.send.identities import Identities
 from inbox.send.outbound import Outbound
 from inbox.send.sender import Sender
-from inbox.send.smtp import RelayTransport
+from inbox.send.transports import open_transport
 from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
@@ -49,12 +49,8 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
 
 def open_outbox(settings: Settings, store: InlineStore | None = None) -> Outbound:
     """The way out that the settings describe; with a store, what becomes of each recipient is noted there."""
-    return Outbound(
-        settings,
-        Identities(settings),
-        lambda _: RelayTransport(settings.relay, settings.hostname),
-        store if isinstance(store, Ledger) else None,
-    )
+    ledger = store if isinstance(store, Ledger) else None
+    return Outbound(settings, Identities(settings), lambda url: open_transport(url, settings), ledger)
 
 
 def open_sender(settings: Settings, store: InlineStore) -> Sender:

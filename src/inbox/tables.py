@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from inbox.aws.names import Account, Bucket, Check, Endpoint, Topic, Word
 from inbox.aws.names import Identity as SesIdentity
 from inbox.networks import Filters, check_name_server, read_network
+from inbox.next_hops import check_next_hop
 from inbox.options import Reference, Seconds
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
@@ -54,6 +55,7 @@ FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 NameServer = Annotated[str, AfterValidator(check_name_server)]
+TransportUrl = Annotated[str, AfterValidator(check_next_hop)]
 Positive = Annotated[Seconds, Field(gt=0)]
 
 
@@ -168,7 +170,7 @@ class Trace(Table):
 class Sending(Table):
     """How mail leaves, unless its identity says otherwise."""
 
-    transport: str | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
+    transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
     secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
 
@@ -178,7 +180,7 @@ class Identity(Table):
 
     selector: str = "inbox"  # of its DKIM key: the record is SELECTOR._domainkey.DOMAIN
     key: Reference | None = None  # the private key, PEM; None: the one that `inbox identity add` made in `dir`, if it did
-    transport: str | None = None  # as that of [sending]
+    transport: TransportUrl | None = None  # as that of [sending]
     rate: RateText = OFF  # recipients that it sends to
     bounces: float = Field(default=0.05, gt=0, le=1)  # share of its mails that may bounce for good before it is stopped
     complaints: float = Field(default=0.001, gt=0, le=1)  # and that recipients may complain about

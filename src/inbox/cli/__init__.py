@@ -39,6 +39,7 @@ COMMANDS = {
     "quarantine": "kept",
     "stats": "kept",
     "send": "sending",
+    "ab": "ab",
     "store": "stores",
     "import": "migrating",
     "export": "migrating",

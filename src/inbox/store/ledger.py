@@ -17,7 +17,7 @@ from inbox.store.values import micros, moment, text
 
 _ADD = (
     "insert or ignore into inbox_sending_events(key, type, at, mail, recipient, address, identity, message_id, template, variant, subtype,"
-    " detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " detail, experiment) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DETAIL = 1000
 
@@ -134,6 +134,7 @@ def _values(event: SendingEvent) -> tuple[Any, ...]:
         text(event.variant),
         text(event.subtype),
         text(event.detail[:_DETAIL]) if event.detail else None,
+        text(event.experiment),
     )
 
 
@@ -150,4 +151,5 @@ def _event(row: sqlite3.Row) -> SendingEvent:
         row["variant"],
         row["subtype"],
         row["detail"],
+        row["experiment"],
     )

@@ -103,13 +103,16 @@ def m004_suppressions(db: Any) -> None:
 def m005_sending(db: Any) -> None:
     for sql in (
         """create table inbox_sending_events (n integer primary key, key text not null, type text not null, at integer not null, mail text,
-               recipient text, address text, identity text, message_id text, template text, variant text, subtype text, detail text)""",
+               recipient text, address text, identity text, message_id text, template text, variant text, subtype text, detail text,
+               experiment text)""",
         "create unique index inbox_sending_events_key on inbox_sending_events(key)",
         "create index inbox_sending_events_mail on inbox_sending_events(mail) where mail is not null",
         "create index inbox_sending_events_message_id on inbox_sending_events(message_id) where message_id is not null",
         "create index inbox_sending_events_address on inbox_sending_events(address, at) where address is not null",
         "create index inbox_sending_events_type on inbox_sending_events(type, at)",
         "create index inbox_sending_events_at on inbox_sending_events(at)",
+        """create index inbox_sending_events_experiment on inbox_sending_events(coalesce(experiment, template), type, at)
+               where variant is not null""",
         """create table inbox_listed (identity text not null, address text not null, reason text not null, source text not null,
                since integer not null, until integer, primary key (address, identity)) without rowid""",
         "insert into inbox_listed select '', address, reason, source, since, until from inbox_suppressions",
