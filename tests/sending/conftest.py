@@ -144,7 +144,7 @@ class Office:
 
     async def _until(self, condition, seconds: float) -> Any:
         async with asyncio.timeout(seconds):
-            while not (found := condition()):
+            while not (found := condition()):  # noqa: ASYNC110  it looks into the store
                 await asyncio.sleep(0.02)
             return found
 

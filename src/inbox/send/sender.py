@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from inbox.errors import ConfigError
 from inbox.model import Envelope, Mail, Plan, Raw, new_id
 from inbox.send.submission import Party, Submission, author_of, from_header, octets
-from inbox.sending import SENT, SendingEvent, plan_to_send
+from inbox.sending import SENT, SendingEvent, message_id_of, plan_to_send
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -75,7 +75,7 @@ class Sender:
         author = author_of(wanted)
         identity = self._identity(wanted, author)
         domain = identity.domain if identity else author[1].rpartition("@")[2]
-        message_id = f"<{id_}.0@{domain}>"
+        message_id = message_id_of(id_, 0, domain)
         raw = octets(wanted, author, message_id, self._unsubscribe(wanted), datetime.now(UTC))
         key = f"{SENT}:{wanted.idempotency_key}" if wanted.idempotency_key else None
         mail = Mail(id_, Envelope(author[1], recipients, source=SENT), Raw.of(raw), datetime.now(UTC), key)
