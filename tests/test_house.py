@@ -19,6 +19,7 @@ FLOORS = {
     1: (
         "options",
         "config",
+        "copies",
         "tables",
         "costs",
         "plugins",
@@ -35,6 +36,7 @@ FLOORS = {
         "rules",
         "receipt_rules",
         "auth",
+        "domain_checks",
         "metrics",
         "emf",
         "logs",

@@ -46,6 +46,7 @@ COMMANDS = {
     "plugins": "installation",
     "doctor": "installation",
     "certificate": "certificates",
+    "identity": "identities",
     "cost": "costing",
     "demo": "demo",
 }
