@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inbox.model import Done as Done
     from inbox.model import Envelope as Envelope
     from inbox.model import Mail as Mail
+    from inbox.model import Noted as Noted
     from inbox.model import Outcome as Outcome
     from inbox.model import Plan as Plan
     from inbox.model import Raw as Raw
@@ -47,7 +48,7 @@ _HOMES = {
     **dict.fromkeys(("ConfigError", "Deferred", "Failed", "InboxError", "Suppressed"), "errors"),
     **dict.fromkeys(("lambda_handler", "lambda_handler_for"), "function"),
     "hookimpl": "hookspecs",
-    **dict.fromkeys(("Done", "Envelope", "Mail", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
+    **dict.fromkeys(("Done", "Envelope", "Mail", "Noted", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
     **dict.fromkeys(("Seconds", "Secret", "Template"), "options"),
     "parse": "parsing",
     "Address": "parsing.addresses",
