@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from inbox.model import Done as Done
     from inbox.model import Envelope as Envelope
     from inbox.model import Mail as Mail
-    from inbox.model import Noted as Noted
     from inbox.model import Outcome as Outcome
     from inbox.model import Plan as Plan
     from inbox.model import Raw as Raw
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from inbox.parsing.addresses import Address as Address
     from inbox.parsing.message import Message as Message
     from inbox.parsing.threads import Threads as Threads
+    from inbox.ports import Noted as Noted
     from inbox.reply_tokens import ReplyToken as ReplyToken
     from inbox.reply_tokens import read_reply_address as read_reply_address
     from inbox.reply_tokens import reply_address as reply_address
@@ -48,8 +48,9 @@ _HOMES = {
     **dict.fromkeys(("ConfigError", "Deferred", "Failed", "InboxError", "Suppressed"), "errors"),
     **dict.fromkeys(("lambda_handler", "lambda_handler_for"), "function"),
     "hookimpl": "hookspecs",
-    **dict.fromkeys(("Done", "Envelope", "Mail", "Noted", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
+    **dict.fromkeys(("Done", "Envelope", "Mail", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
     **dict.fromkeys(("Seconds", "Secret", "Template"), "options"),
+    "Noted": "ports",
     "parse": "parsing",
     "Address": "parsing.addresses",
     "Message": "parsing.message",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,8 +27,9 @@ from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
-from inbox.ports import Counter, Journal, Memory, Outbox
+from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
+from inbox.sending import SendingEvent
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
@@ -46,15 +47,43 @@ class NoMemory:
     def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:  # noqa: ARG002
         return 0
 
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:  # noqa: ARG002
+        return None
+
     def load(self, name: str) -> bytes | None:  # noqa: ARG002
         return None
+
+
+class NoLedger:
+    """A ledger that writes nothing down, suppresses nobody and knows no rate: where there is no store."""
+
+    def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
+        return events
+
+    def events(self, **asked: object) -> Sequence[SendingEvent]:  # noqa: ARG002
+        return ()
+
+    def sent(self, message_id: str) -> Sequence[SendingEvent]:  # noqa: ARG002
+        return ()
+
+    def delivered(self, mail: str, n: int) -> Collection[str]:  # noqa: ARG002
+        return ()
+
+    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:  # noqa: ARG002
+        return None
+
+    def may_send(self, identity: str | None) -> str | None:  # noqa: ARG002
+        return None
+
+    def wait_for(self, name: str, rate: str, amount: int = 1) -> float:  # noqa: ARG002
+        return 0.0
 
 
 class Inbox:
     """Rules, plugins and settings together: what becomes of a mail, and doing it.
 
     `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
-    noting nothing. `outbox`: the way out for handlers that send. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
+    noting nothing. `outbox`: the way out for handlers that send. `ledger`: what became of mail that left. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
     """
 
     def __init__(
@@ -67,6 +96,7 @@ class Inbox:
         memory: Memory | None = None,
         peek: Memory | None = None,
         outbox: Outbox | None = None,
+        ledger: Ledger | None = None,
         counter: Counter | None = None,
         read: Callable[[], Rules] | None = None,
     ) -> None:
@@ -77,6 +107,7 @@ class Inbox:
         self.memory = memory or NoMemory()
         self.peek = peek or NoMemory()
         self.outbox = outbox
+        self.ledger = ledger or NoLedger()
         self._limits = self.settings.parsing.limits()
         self.counter = counter
         self._open: OrderedDict[str, MailFacts] = OrderedDict()
@@ -214,7 +245,9 @@ class Inbox:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
         facts.acting = True
-        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier)
+        materials = replace(
+            facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier, counter=self.counter
+        )
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inbox.app import Inbox
 from inbox.errors import Problem, RulesError
 from inbox.plugins import Plugins
+from inbox.ports import Ledger
 from inbox.rules import Rules, Translated, check, load, load_text
 from inbox.send.smtp import Relay
 
@@ -35,6 +36,7 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
         outbox=Relay(settings.relay, settings.hostname),
+        ledger=store if isinstance(store, Ledger) else None,
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )

@@ -64,6 +64,14 @@ class RulesError(ConfigError):
         self.problems = problems
 
 
+class TemplateError(ConfigError):
+    """A template of mail has mistakes; `problems` holds all of them, in the order of the file."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
 class PluginError(ConfigError):
     """A plugin cannot be used; the text names the plugin and what to change."""
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred
-from inbox.model import EMPTY, Envelope, Mail, Noted, Value
+from inbox.model import EMPTY, Envelope, Mail, Value
 from inbox.options import with_secrets
-from inbox.ports import Facts, Memory, Outbox
+from inbox.ports import Counter, Facts, Memory, Noted, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,7 @@ class Materials:
     step: Step | None = None
     outbox: Outbox | None = None
     earlier: tuple[Step, ...] = ()
+    counter: Counter | None = None
 
     @property
     def envelope(self) -> Envelope:

@@ -24,14 +24,6 @@ Value = None | bool | int | float | str | tuple[Any, ...]
 """What a fact can be. None: absent. A tuple: a condition holds when it holds for any item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """What a fact may answer in place of a value: the value, and what receipts say of it; `Noted(None, why)`: absent, through no fault."""
-
-    value: Value
-    note: str
-
-
 OutcomeState = Literal["done", "deferred", "failed", "dead", "skipped", "suppressed", "held", "refused"]
 """done; deferred: due again; failed: given up, the rule goes on; dead: given up, somebody must look; skipped: an earlier step of the
 rule ended it; suppressed: not sent, since its recipients are on the suppression list; held: the mail is in quarantine; refused: the
@@ -51,6 +43,14 @@ def new_id(now: float | None = None) -> str:
     """A mail id: 20 characters, sorts by time (48 bits of milliseconds, 52 random bits), Crockford's base 32 in lower case."""
     number = (int((time.time() if now is None else now) * 1000) << 52) | (int.from_bytes(os.urandom(7), "big") >> 4)
     return "".join([_ID_PAIRS[number >> shift & 1023] for shift in range(90, -1, -10)])
+
+
+def id_time(id_: str) -> float:
+    """When an id of `new_id` was made, in seconds since 1970, to the millisecond."""
+    number = 0
+    for letter in id_:
+        number = number << 5 | _ID_LETTERS.index(letter)
+    return (number >> 52) / 1000
 
 
 def isoformat(at: datetime) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
-from inbox.sending import About, Answers, Letter, SendingEvent
+from inbox.sending import About, Answers, EventType, Letter, SendingEvent
 
 NOTHING = About()
 """A letter that events say nothing more of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a fact may answer in place of a value: the value, and what receipts say of it; `Noted(None, why)`: absent, through no fault."""
+
+    value: Value
+    note: str
 
 
 class Facts(Protocol):
@@ -23,6 +32,14 @@ class Facts(Protocol):
         """Why it is absent, when there is something to say."""
 
 
+class Budget(NamedTuple):
+    """So many within so many seconds, under a name of its own: `reply sender alice@example.org`."""
+
+    name: str
+    number: int
+    seconds: float
+
+
 class Memory(Protocol):
     """What facts and handlers may know of other mails. A memory for `explain` notes nothing."""
 
@@ -30,6 +47,13 @@ class Memory(Protocol):
         """How many *other* mails noted (kind, key) before this one and not longer than `window` before it arrived; this mail is noted too.
 
         Asking again for the same mail gives the same answer: a mail is noted once and keeps its place.
+        """
+
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:
+        """Take one of each budget for step `n` of a mail, or nothing: the first that is used up is returned, None when all had room.
+
+        All processes together take no more than `number` within any `seconds`, by the times at which the mails arrived. A step that has taken
+        has taken: asking again takes nothing more, and the answer is None.
         """
 
     def load(self, name: str) -> bytes | None:
@@ -53,11 +77,33 @@ class Transport(Protocol):
         """Hand over one letter; an answer for each of its recipients. Deferred when it cannot be tried now; it never raises for an answer."""
 
 
+@runtime_checkable
 class Ledger(Protocol):
     """What became of mail that left."""
 
     def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
         """Write events down, durably; those that were new. The same key again changes nothing."""
+
+    def events(
+        self,
+        *,
+        mail: str | None = None,
+        message_id: str | None = None,
+        recipient: str | None = None,
+        identity: str | None = None,
+        type: EventType | None = None,  # noqa: A002  the word of the event
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> Sequence[SendingEvent]:
+        """Events that fit all that is given (`since` included, `until` not), oldest first, or newest first. Addresses compare without case."""
+
+    def sent(self, message_id: str) -> Sequence[SendingEvent]:
+        """The `send` events of the mail that left with this Message-ID, or that SES gave it: one for each recipient; none: it is not ours."""
+
+    def delivered(self, mail: str, n: int) -> Collection[str]:
+        """Recipients that the next hop has taken step `n` of a mail for, as they were written: they are not sent to again."""
 
     def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
         """Why no mail is to be sent to an address (by this identity); None when there is no reason."""

@@ -36,6 +36,13 @@ class Rate(NamedTuple):
             raise ValueError(f'{text!r} is no rate; write so many within so long, "100/1h" or "10/30s", or "off"')
         return cls(int(found[1]), within)
 
+    def take(self, spent: float, now: float, amount: int = 1) -> tuple[float, float]:
+        """Take `amount` at once: seconds to wait and what `spent` stays, or 0 and what it is now. More than `number` is lent to a full bucket."""
+        pause = self.seconds / self.number
+        begin = max(spent, now)
+        wait = begin + min(amount, self.number) * pause - self.seconds - now
+        return (wait, spent) if wait > 1e-9 * pause else (0.0, begin + amount * pause)
+
 
 class Allowances:
     """What each key has left under one rate; at most `room` keys are remembered."""

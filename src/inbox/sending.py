@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-from inbox.model import Json, isoformat
+from inbox.model import Json, id_time, isoformat
 
 EventType = Literal[
     "send",
@@ -35,7 +36,7 @@ class SendingEvent:
 
     `mail`: id of the mail that left (of the one that is answered or passed on, for replies and forwards); `identity`: the domain it was
     sent as; `message_id`: the Message-ID that it left with, or that SES gave it; `subtype` of a bounce: type and subtype of Amazon SES,
-    `permanent/no_email`; `detail`: the words of who reports it.
+    `permanent/no_email`; `detail`: the words of who reports it; `experiment`: by which its variant was chosen.
     """
 
     key: str
@@ -49,6 +50,7 @@ class SendingEvent:
     variant: str | None = None
     subtype: str | None = None
     detail: str | None = None
+    experiment: str | None = None
 
     def to_dict(self) -> dict[str, Json]:
         return {
@@ -63,18 +65,20 @@ class SendingEvent:
             "variant": self.variant,
             "subtype": self.subtype,
             "detail": self.detail,
+            "experiment": self.experiment,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose letter it is, for the events about it: the mail and the number of its step, the identity, template and variant."""
+    """Whose letter it is, for the events about it: the mail and the number of its step, the identity, template, variant and experiment."""
 
     mail: str | None = None
     n: int = 0
     identity: str | None = None
     template: str | None = None
     variant: str | None = None
+    experiment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,14 @@ class Letter:
     """What a transport hands over: envelope sender (None: the null sender), recipients, and octets with CRLF only.
 
     `whole`: when a recipient is refused for now, nobody gets it now (who sends it cannot remember which of them had it).
+    `convert`: a mail that is signed (DKIM, ARC) may be converted to seven bits for a server that takes no others, though its signature breaks.
     """
 
     sender: str | None
     recipients: tuple[str, ...]
     raw: bytes
     whole: bool = False
+    convert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +111,21 @@ class Answer:
 
 Answers = Mapping[str, Answer]
 """One for each recipient of a letter."""
+
+
+_AUTOMATIC_ID = re.compile(r"<?([0-9a-hjkmnp-tv-z]{20})\.\d{1,6}\.auto@[^<>@\s]+>?", re.IGNORECASE)
+
+
+def message_id_of(mail: str, n: int, domain: str, *, automatic: bool = False) -> str:
+    """The Message-ID of what step `n` of a mail sends: a retry has the same. That of an automatic answer says so (`.auto`)."""
+    return f"<{mail}.{n}{'.auto' if automatic else ''}@{domain}>"
+
+
+def automatic_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """Ids of the mails whose automatic answers, by any installation of inbox, are among these Message-IDs."""
+    return tuple(found[1].lower() for one in ids if (found := _AUTOMATIC_ID.fullmatch(one.strip())))
+
+
+def made_at(mail: str) -> datetime:
+    """When the id of a mail was made: milliseconds stand in it."""
+    return datetime.fromtimestamp(id_time(mail), UTC)

@@ -12,10 +12,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from inbox.aws.names import Account, Bucket, Check, Endpoint, Topic, Word
 from inbox.aws.names import Identity as SesIdentity
 from inbox.networks import Filters, check_name_server, read_network
+from inbox.next_hops import check_next_hop
 from inbox.options import Reference, Seconds
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
+from inbox.sending import EventType
 
 MIB = 1 << 20
 
@@ -63,6 +65,7 @@ FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 NameServer = Annotated[str, AfterValidator(check_name_server)]
+TransportUrl = Annotated[str, AfterValidator(check_next_hop)]
 Positive = Annotated[Seconds, Field(gt=0)]
 
 
@@ -209,11 +212,22 @@ class Trace(Table):
     authentication: bool = True  # whether copies say what SPF, DKIM, DMARC and ARC found: DNS is asked for each
 
 
+class Direct(Table):
+    """Delivery to the recipients' own servers, `[sending.direct]` (transport `direct://`)."""
+
+    port: int = Field(default=25, gt=0, le=65_535)
+    timeout: Positive = 30
+    mta_sts: bool = True  # whether policies of MTA-STS (RFC 8461) are looked for, kept in `dir`, and held to
+    policy_port: int = Field(default=443, gt=0, le=65_535)  # of the web servers that they come from
+    allow: tuple[NetworkText, ...] = ()  # networks that mail may go to though they are not public, or are this machine
+
+
 class Sending(Table):
     """How mail leaves, unless its identity says otherwise."""
 
-    transport: str | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
+    transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
+    direct: Direct = Direct.model_construct()
     secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
 
 
@@ -222,10 +236,19 @@ class Identity(Table):
 
     selector: str = "inbox"  # of its DKIM key: the record is SELECTOR._domainkey.DOMAIN
     key: Reference | None = None  # the private key, PEM; None: the one that `inbox identity add` made in `dir`, if it did
-    transport: str | None = None  # as that of [sending]
+    transport: TransportUrl | None = None  # as that of [sending]
     rate: RateText = OFF  # recipients that it sends to
     bounces: float = Field(default=0.05, gt=0, le=1)  # share of its mails that may bounce for good before it is stopped
     complaints: float = Field(default=0.001, gt=0, le=1)  # and that recipients may complain about
+
+
+class Notification(Table):
+    """Who is told of events of mail that left, `[notifications.NAME]`: a web address, the ARN of a topic of SNS, or an e-mail address."""
+
+    to: str
+    events: tuple[EventType, ...] = Field(default=("bounce", "complaint", "reject", "rendering_failure"), min_length=1)
+    identity: str | None = None  # only of mail that was sent as this domain
+    secret: Reference | None = None  # signs what is posted to a web address, as the handler webhook does
 
 
 class Aws(Table):

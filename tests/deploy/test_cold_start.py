@@ -16,7 +16,7 @@ HEAVY = {
     "botocore",
     "flanker",
     "aiosmtpd",
-    "aiosmtplib",
+    "smtplib",
     "sqlite_utils",
     "click",
     "asyncio",

@@ -73,7 +73,7 @@ def test_one_recipient_refused_for_now_holds_all_so_that_a_retry_sends_nothing_t
 
 def test_one_recipient_refused_for_good_does_not_keep_the_mail_from_the_others(far_end, serve):
     far_end.answers = {"b@s.test": "550 5.1.1 unknown"}
-    with pytest.raises(Failed, match=r"b@s\.test: 550 5\.1\.1 unknown; the other recipients got it"):
+    with pytest.raises(Failed, match=r"b@s\.test: 550 5\.1\.1 unknown \(.*\); the other recipients got it"):
         relay_to(serve(far_end)).send("me@example.com", ["a@s.test", "b@s.test"], MAIL)
     assert [recipients for _, recipients, _ in far_end.taken] == [["a@s.test"]]
 

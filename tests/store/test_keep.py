@@ -108,7 +108,7 @@ def test_the_same_mail_twice_is_kept_once(store, new_mail):
     assert store.keep_all([(first, None)]) == [first.id]
     assert store.keep_all([(again, None)]) == [first.id]
     assert store.count() == 1
-    assert [event.kind for event in store.events(first.id)] == ["arrived again"]
+    assert [event.kind for event in store.history(first.id)] == ["arrived again"]
 
 
 def test_the_same_mail_twice_in_one_group_is_kept_once(store, new_mail):

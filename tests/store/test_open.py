@@ -210,3 +210,14 @@ open_store(Path(sys.argv[1]))
     with sqlite3.connect(folder / DATABASE) as db:
         assert db.execute("select count(*) from sqlite_master").fetchone()[0] == 0
     assert open_store(folder).count() == 0
+
+
+def test_addresses_that_were_suppressed_before_stay_so(folder, monkeypatch):
+    later = [migration for migration in MIGRATIONS._migrations if migration.name >= "m005"]
+    with monkeypatch.context() as older:
+        older.setattr(MIGRATIONS, "_migrations", [migration for migration in MIGRATIONS._migrations if migration not in later])
+        open_store(folder).close()
+    with sqlite3.connect(folder / DATABASE) as db:
+        db.execute("insert into inbox_suppressions(address, reason, source, since) values ('joe@x.test', 'bounced', 'mail 1', 5)")
+    found = open_store(folder).suppressed("joe@x.test", "example.com")
+    assert (found.reason, found.source, found.identity, found.until) == ("bounced", "mail 1", None, None)

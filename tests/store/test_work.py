@@ -317,7 +317,7 @@ def test_a_dropped_mail_keeps_its_receipt_and_who_dropped_it(store, new_mail, ne
     receipt = store.receipt(mail.id)
     assert (receipt.state, receipt.mail.raw, receipt.plan) == ("settled", mail.raw, plan)
     assert (receipt.outcomes[-1].state, receipt.outcomes[-1].detail) == ("failed", "dropped by joe")
-    assert [(event.kind, event.who) for event in store.events(mail.id)] == [("dropped", "joe")]
+    assert [(event.kind, event.who) for event in store.history(mail.id)] == [("dropped", "joe")]
     with pytest.raises(NotFound, match="is settled, not dead"):
         store.dead_retry(mail.id)
 

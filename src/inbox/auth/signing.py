@@ -1,13 +1,14 @@
 """Signing mail that leaves, with DKIM (RFC 6376 section 5, RFC 8301, RFC 8463) and ARC (RFC 8617 section 5.1). Pure: key and time are handed in.
 
-Everything is relaxed/relaxed and SHA-256. From and what a reader sees is named once more than it stands in the mail (section 8.15), so that nobody
-can add a second one. The mail must have its final form: whoever changes an octet afterwards breaks the signature.
+Everything is relaxed/relaxed and SHA-256. From and what a reader or a mail program acts on is named once more than it stands in the mail
+(section 8.15), so that nobody can add a second one. The mail must have its final form: whoever changes an octet afterwards breaks the signature.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from inbox.auth.canonical import Field, Signed
 from inbox.auth.keys import algorithm, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -27,7 +28,12 @@ COVERED = (
 )  # fmt: skip
 """Fields that are signed when they are there."""
 
-_ONCE_MORE = frozenset(("from", "subject", "to", "cc", "date", "reply-to", "mime-version", "content-type"))
+_ALWAYS_ONCE_MORE = frozenset(("from", "subject", "to", "cc", "reply-to"))
+"""Also where there is none: a reader is shown them, or answers to them, and nobody on the way has a reason to add one."""
+_ONCE_MORE = _ALWAYS_ONCE_MORE | {
+    "sender", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding", "in-reply-to", "references",
+    "list-unsubscribe", "list-unsubscribe-post",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +50,16 @@ class SigningKey:
                 raise ValueError(f"{name} {text!r} is no name; it is written in ASCII, without blanks")
 
 
-def dkim_signature(raw: bytes, key: SigningKey, now: float, *, expires: float | None = None, identity: str | None = None) -> bytes:
+def dkim_signature(
+    raw: bytes, key: SigningKey, now: float, *, expires: float | None = None, identity: str | None = None, without: Collection[str] = ()
+) -> bytes:
     """The DKIM-Signature field to be put above a mail, with its CRLF. `now` and `expires`: seconds since 1970; `identity`: `i=`, an address or @domain
-    below the key's domain. ValueError for a mail without From.
+    below the key's domain; `without`: fields in lower case that are not signed, since somebody on the way writes them anew (Amazon SES: Date and
+    Message-ID). ValueError for a mail without From.
     """
     mail = Signed(raw)
-    names = _names(mail)
-    if "from" not in names:
+    names = [name for name in _names(mail) if name not in without]
+    if b"from" not in {field.name for field in mail.fields}:
         raise ValueError("the mail has no From field; a signature must cover it")
     tags = {
         "v": "1",
@@ -70,8 +79,9 @@ def dkim_signature(raw: bytes, key: SigningKey, now: float, *, expires: float | 
 
 def _names(mail: Signed) -> list[str]:
     """The fields that are signed, each as often as it stands, those that a reader sees once more."""
-    there = [field.name.decode("latin-1") for field in mail.fields]
-    return [name for name in COVERED if name in there for _ in range(there.count(name) + (name in _ONCE_MORE))]
+    there = Counter(field.name.decode("latin-1") for field in mail.fields)
+    once_more = _ALWAYS_ONCE_MORE | (_ONCE_MORE & there.keys())
+    return [name for name in COVERED for _ in range(there[name] + (name in once_more))]
 
 
 def _signed(mail: Signed, name: str, tags: dict[str, str], key: SigningKey) -> bytes:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from inbox.facts.scanning import Garbled, Scans, TooLarge
 
 if TYPE_CHECKING:
-    from inbox.model import Mail, Noted, Value
+    from inbox.model import Mail, Value
+    from inbox.ports import Noted
     from inbox.send.http import Limited
 
 _CHUNK = 1 << 16

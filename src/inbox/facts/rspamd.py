@@ -11,7 +11,8 @@ from inbox.facts.scanning import Garbled, Scans, TooLarge
 from inbox.options import resolve_secret
 
 if TYPE_CHECKING:
-    from inbox.model import Mail, Noted, Value
+    from inbox.model import Mail, Value
+    from inbox.ports import Noted
     from inbox.send.http import Limited
 
 ACTIONS = ("no action", "greylist", "add header", "rewrite subject", "soft reject", "reject")

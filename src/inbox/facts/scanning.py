@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from inbox.errors import Deferred
-from inbox.model import Noted
+from inbox.ports import Noted
 
 if TYPE_CHECKING:
     from inbox.model import Mail, Value

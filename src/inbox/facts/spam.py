@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inbox.facts.rspamd import SPAM
-from inbox.model import Noted
+from inbox.ports import Noted
 
 if TYPE_CHECKING:
     from inbox.model import Envelope, Value

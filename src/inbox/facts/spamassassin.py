@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from inbox.facts.scanning import Garbled, Scans
 
 if TYPE_CHECKING:
-    from inbox.model import Envelope, Mail, Noted, Value
+    from inbox.model import Envelope, Mail, Value
+    from inbox.ports import Noted
     from inbox.send.http import Limited
 
 _STATUS = re.compile(rb"SPAMD/[\d.]+ (\d+) ([^\r\n]*)\r?\n")

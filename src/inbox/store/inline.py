@@ -87,14 +87,14 @@ class InlineStore(Journal, Protocol):
     def add_counts(self, deltas: Iterable[tuple[str, str, float]]) -> None:
         """Add to counters: (name, labels as JSON, how much)."""
 
-    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None) -> None:
-        """Put an address on the list of those that no mail is to be sent to, until a time (None: for good)."""
+    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None, identity: str | None = None) -> None:
+        """Put an address on the list of those that no mail is to be sent to (by one identity; None: by all), until a time (None: for good)."""
 
-    def suppressed(self, address: str) -> Suppression | None:
-        """What the list says of an address; None when it is not on it, or its time is over."""
+    def suppressed(self, address: str, identity: str | None = None) -> Suppression | None:
+        """What the list says of an address, for all identities or for this one; None when it is not on it, or its time is over."""
 
-    def unsuppress(self, address: str) -> bool:
-        """Take an address off the list; whether it was on it."""
+    def unsuppress(self, address: str, identity: str | None = None) -> bool:
+        """Take an address off the list (for one identity; None: what stands there for all); whether it was on it."""
 
     def close(self) -> None:
         """Let go of connections."""

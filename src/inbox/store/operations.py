@@ -103,7 +103,7 @@ class Operations(Base):
             db.execute("update inbox_mails set state = ?, due_at = 0, strikes = 0, lease = null where seq = ?", (state, seq))
             self._record(db, "released", mail_id, name, None)
 
-    def events(self, mail_id: str) -> list[Event]:
+    def history(self, mail_id: str) -> list[Event]:
         """What was done to a mail from outside, oldest first."""
         with self._connections.read() as db:
             rows = db.execute("select at, kind, mail, who, detail from inbox_events where mail = ? order by n", (mail_id,)).fetchall()

@@ -8,7 +8,10 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_tags       rules that matched and labels, for lists
     inbox_events     what operators did, and arrivals that were there already
     inbox_marks inbox_models                   what facts and handlers remember
-    inbox_suppressions                         addresses that no mail is to be sent to
+    inbox_budgets                              when handlers took of what they may do so often
+    inbox_suppressions                         addresses that no mail is to be sent to, by one identity or ('') by all
+    inbox_sending_events                       what became of mail that left; `address`: the recipient as it is compared
+    inbox_stops inbox_buckets                  identities that were stopped; what of a rate is spent, up to when
     inbox_rules      every version of the rules that made a plan
     inbox_counts     counters of all processes
     inbox_states     number and octets of mails by state, kept by triggers
@@ -95,6 +98,37 @@ def m004_suppressions(db: Any) -> None:
     db["inbox_suppressions"].create(
         {"address": str, "reason": str, "source": str, "since": int, "until": int}, pk="address", not_null=("reason", "source", "since")
     )
+
+
+@MIGRATIONS()
+def m005_sending(db: Any) -> None:
+    for sql in (
+        """create table inbox_sending_events (n integer primary key, key text not null, type text not null, at integer not null, mail text,
+               recipient text, address text, identity text, message_id text, template text, variant text, subtype text, detail text,
+               experiment text)""",
+        "create unique index inbox_sending_events_key on inbox_sending_events(key)",
+        "create index inbox_sending_events_mail on inbox_sending_events(mail) where mail is not null",
+        "create index inbox_sending_events_message_id on inbox_sending_events(message_id) where message_id is not null",
+        "create index inbox_sending_events_address on inbox_sending_events(address, at) where address is not null",
+        "create index inbox_sending_events_type on inbox_sending_events(type, at)",
+        "create index inbox_sending_events_at on inbox_sending_events(at)",
+        """create index inbox_sending_events_experiment on inbox_sending_events(coalesce(experiment, template), type, at)
+               where variant is not null""",
+        """create table inbox_listed (identity text not null, address text not null, reason text not null, source text not null,
+               since integer not null, until integer, primary key (address, identity)) without rowid""",
+        "insert into inbox_listed select '', address, reason, source, since, until from inbox_suppressions",
+        "drop table inbox_suppressions",
+        "alter table inbox_listed rename to inbox_suppressions",
+        "create table inbox_stops (identity text primary key, since integer not null, why text, resumed_at integer, before text) without rowid",
+        "create table inbox_buckets (name text primary key, spent real not null) without rowid",
+    ):
+        db.execute(sql)
+
+
+@MIGRATIONS()
+def m006_budgets(db: Any) -> None:
+    db["inbox_budgets"].create({"name": str, "times": bytes, "expires": int}, pk="name", not_null=("times", "expires"))
+    db["inbox_budgets"].create_index(["expires"])
 
 
 def _count_by_triggers(db: Any) -> None:

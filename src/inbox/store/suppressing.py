@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 
 from inbox.store.base import Base
@@ -10,25 +11,48 @@ from inbox.store.values import micros, moment, text
 
 
 class Suppressing(Base):
-    """Addresses that no mail is to be sent to."""
+    """Addresses that no mail is to be sent to, by one identity or by all."""
 
-    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None) -> None:
-        """Put an address on the list until a time (None: for good); what the list said of it before is replaced."""
-        values = (folded(address), text(reason), text(source), micros(datetime.now(UTC)), micros(until) if until else None)
+    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None, identity: str | None = None) -> None:
+        """Put an address on the list until a time (None: for good); what the list said of it before (for that identity) is replaced."""
+        entry = Suppression(folded(address), reason, source, datetime.now(UTC), until, identity)
         with self._connections.write() as db:
-            db.execute("insert or replace into inbox_suppressions(address, reason, source, since, until) values (?, ?, ?, ?, ?)", values)
+            enlist(db, entry)
 
-    def suppressed(self, address: str) -> Suppression | None:
-        """What the list says of an address; None when it is not on it, or its time is over."""
+    def suppressed(self, address: str, identity: str | None = None) -> Suppression | None:
+        """What the list says of an address, for all identities or else for this one; None when it is not on it, or its time is over."""
+        sql = "select * from inbox_suppressions where address = ? and identity in ('', ?) order by identity"
         with self._connections.read() as db:
-            row = db.execute("select * from inbox_suppressions where address = ?", (folded(address),)).fetchone()
-        if row is None:
-            return None
-        until = moment(row["until"]) if row["until"] is not None else None
-        found = Suppression(row["address"], row["reason"], row["source"], moment(row["since"]), until)
-        return found if found.holds() else None
+            rows = db.execute(sql, (folded(address), (identity or "").lower())).fetchall()
+        return next((found for found in map(_entry, rows) if found.holds()), None)
 
-    def unsuppress(self, address: str) -> bool:
-        """Take an address off the list; whether it was on it."""
+    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
+        """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
+        found = self.suppressed(address, identity)
+        return found.why() if found else None
+
+    def unsuppress(self, address: str, identity: str | None = None) -> bool:
+        """Take an address off the list (for that identity; None: what stands there for all); whether it was on it."""
         with self._connections.write() as db:
-            return bool(db.execute("delete from inbox_suppressions where address = ?", (folded(address),)).rowcount)
+            sql = "delete from inbox_suppressions where address = ? and identity = ?"
+            return bool(db.execute(sql, (folded(address), (identity or "").lower())).rowcount)
+
+
+def enlist(db: sqlite3.Connection, entry: Suppression) -> None:
+    """Put one address on the list, within a transaction."""
+    db.execute(
+        "insert or replace into inbox_suppressions(identity, address, reason, source, since, until) values (?, ?, ?, ?, ?, ?)",
+        (
+            text((entry.identity or "").lower()),
+            folded(entry.address),
+            text(entry.reason),
+            text(entry.source),
+            micros(entry.since),
+            micros(entry.until) if entry.until else None,
+        ),
+    )
+
+
+def _entry(row: sqlite3.Row) -> Suppression:
+    until = moment(row["until"]) if row["until"] is not None else None
+    return Suppression(row["address"], row["reason"], row["source"], moment(row["since"]), until, row["identity"] or None)
