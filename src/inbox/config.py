@@ -44,7 +44,10 @@ from inbox.tables import (
     Work,
 )
 
-DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl"))
+DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl")) | {
+    "authentication.results",
+    "authentication.received_spf",
+}
 SCANNER_OF: Mapping[str, str] = {
     **dict.fromkeys(("rspamd", "rspamd.score", "rspamd.symbols"), "rspamd"),
     **dict.fromkeys(("spamassassin", "spamassassin.score", "spamassassin.tests"), "spamassassin"),
