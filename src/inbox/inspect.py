@@ -47,6 +47,7 @@ class Materials:
     step: Step | None = None
     outbox: Outbox | None = None
     earlier: tuple[Step, ...] = ()
+    forwarder: Any = None  # an inbox.send.forwarder.Forwarder, which stands above this floor
 
     @property
     def envelope(self) -> Envelope:
