@@ -27,7 +27,7 @@ from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
-from inbox.ports import Counter, Journal, Ledger, Memory, Outbox
+from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 from inbox.send.return_paths import is_srs, with_return_paths
 from inbox.sending import SendingEvent
@@ -48,6 +48,9 @@ class NoMemory:
 
     def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:  # noqa: ARG002
         return 0
+
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:  # noqa: ARG002
+        return None
 
     def load(self, name: str) -> bytes | None:  # noqa: ARG002
         return None
@@ -254,7 +257,9 @@ class Inbox:
         if handler is None:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
-        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier)
+        materials = replace(
+            facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier, counter=self.counter
+        )
         if "forwarder" in handler.wants:
             materials.forwarder = self.forwarder
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))

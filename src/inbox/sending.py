@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-from inbox.model import Json, isoformat
+from inbox.model import Json, id_time, isoformat
 
 EventType = Literal[
     "send",
@@ -108,3 +109,21 @@ class Answer:
 
 Answers = Mapping[str, Answer]
 """One for each recipient of a letter."""
+
+
+_AUTOMATIC_ID = re.compile(r"<?([0-9a-hjkmnp-tv-z]{20})\.\d{1,6}\.auto@[^<>@\s]+>?", re.IGNORECASE)
+
+
+def message_id_of(mail: str, n: int, domain: str, *, automatic: bool = False) -> str:
+    """The Message-ID of what step `n` of a mail sends: a retry has the same. That of an automatic answer says so (`.auto`)."""
+    return f"<{mail}.{n}{'.auto' if automatic else ''}@{domain}>"
+
+
+def automatic_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """Ids of the mails whose automatic answers, by any installation of inbox, are among these Message-IDs."""
+    return tuple(found[1].lower() for one in ids if (found := _AUTOMATIC_ID.fullmatch(one.strip())))
+
+
+def made_at(mail: str) -> datetime:
+    """When the id of a mail was made: milliseconds stand in it."""
+    return datetime.fromtimestamp(id_time(mail), UTC)

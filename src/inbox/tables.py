@@ -17,6 +17,7 @@ from inbox.options import Reference, Seconds
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
+from inbox.sending import EventType
 
 MIB = 1 << 20
 
@@ -184,6 +185,15 @@ class Identity(Table):
     rate: RateText = OFF  # recipients that it sends to
     bounces: float = Field(default=0.05, gt=0, le=1)  # share of its mails that may bounce for good before it is stopped
     complaints: float = Field(default=0.001, gt=0, le=1)  # and that recipients may complain about
+
+
+class Notification(Table):
+    """Who is told of events of mail that left, `[notifications.NAME]`: a web address, the ARN of a topic of SNS, or an e-mail address."""
+
+    to: str
+    events: tuple[EventType, ...] = Field(default=("bounce", "complaint", "reject", "rendering_failure"), min_length=1)
+    identity: str | None = None  # only of mail that was sent as this domain
+    secret: Reference | None = None  # signs what is posted to a web address, as the handler webhook does
 
 
 class Aws(Table):

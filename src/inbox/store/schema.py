@@ -8,6 +8,7 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_tags       rules that matched and labels, for lists
     inbox_events     what operators did, and arrivals that were there already
     inbox_marks inbox_models                   what facts and handlers remember
+    inbox_budgets                              when handlers took of what they may do so often
     inbox_suppressions                         addresses that no mail is to be sent to, by one identity or ('') by all
     inbox_sending_events                       what became of mail that left; `address`: the recipient as it is compared
     inbox_stops inbox_buckets                  identities that were stopped; what of a rate is spent, up to when
@@ -122,6 +123,12 @@ def m005_sending(db: Any) -> None:
         "create table inbox_buckets (name text primary key, spent real not null) without rowid",
     ):
         db.execute(sql)
+
+
+@MIGRATIONS()
+def m006_budgets(db: Any) -> None:
+    db["inbox_budgets"].create({"name": str, "times": bytes, "expires": int}, pk="name", not_null=("times", "expires"))
+    db["inbox_budgets"].create_index(["expires"])
 
 
 def _count_by_triggers(db: Any) -> None:
