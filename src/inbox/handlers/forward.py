@@ -49,7 +49,7 @@ def forward(
     own = step.recipients or mail.envelope.recipients
     refuse_loop(message, own)
     kinds = {even} if isinstance(even, str) else {*(even or ())}
-    refuse_bad(facts, kinds, vouched=forwarder.vouched(mail.envelope))
+    refuse_bad(facts, kinds, vouched=forwarder.vouched(mail))
     ours = from_ or (own[0] if own else "")
     wish = Wish(method, otherwise, None if arc == "auto" else arc, from_)
     found = forwarder.plan(

@@ -7,16 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inbox.auth.dns import Dns, make_resolver
-from inbox.networks import Networks
+from inbox.copies import is_ours
 from inbox.send.forwarding import Arrival, Forwarding, Ourselves, Wish, plan
 from inbox.send.identities import Identities, is_amazon
 from inbox.send.return_paths import ReturnPaths
 
 if TYPE_CHECKING:
     from inbox.config import Settings
-    from inbox.model import Envelope
-
-LOCAL = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+    from inbox.model import Mail
 
 
 class Forwarder:
@@ -37,11 +35,9 @@ class Forwarder:
         """Our name, as we say it in header fields."""
         return self._settings.trace.authserv_id or self._settings.hostname
 
-    def vouched(self, envelope: Envelope) -> bool:
-        """Whether a mail comes from our own: who has logged in, a client in our own networks, or no client at all. Nobody asks who really sent it."""
-        if envelope.verdicts:
-            return False
-        return bool(envelope.auth) or not envelope.ip or envelope.ip in Networks(getattr(self._settings.trace, "local", LOCAL))
+    def vouched(self, mail: Mail) -> bool:
+        """Whether a mail comes from our own, or from no client at all: nobody asks who really sent it. Not what Amazon SES has checked."""
+        return not mail.envelope.verdicts and is_ours(mail, self._settings)
 
     def _ourselves(self, own: str, mail: Arrival) -> Ourselves:
         identity = self._identities.of(own)
