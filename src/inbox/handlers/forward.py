@@ -7,6 +7,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.errors import Deferred, Failed
+from inbox.handlers import budgets
+from inbox.handlers.forward_budget import RATES, refuse_rounds
 from inbox.send import headers as guard
 from inbox.send.compose import on_top
 from inbox.send.forwarding import Arrival, Wish
@@ -15,7 +17,7 @@ from inbox.sending import About
 if TYPE_CHECKING:
     from inbox import Message
     from inbox.model import Mail, Step
-    from inbox.ports import Facts, Outbox
+    from inbox.ports import Facts, Memory, Outbox
     from inbox.send.forwarder import Forwarder
 
 MOST_HOPS, MOST_LOOPS, MOST_TO = 50, 10, 100
@@ -27,6 +29,8 @@ def forward(
     message: Message,
     facts: Facts,
     step: Step,
+    settings: Mapping[str, Any],
+    memory: Memory,
     outbox: Outbox,
     forwarder: Forwarder,
     *,
@@ -48,6 +52,7 @@ def forward(
     """
     own = step.recipients or mail.envelope.recipients
     refuse_loop(message, own)
+    refuse_rounds(mail, message, step, memory, settings)
     kinds = {even} if isinstance(even, str) else {*(even or ())}
     refuse_bad(facts, kinds, vouched=forwarder.vouched(mail))
     ours = from_ or (own[0] if own else "")
@@ -103,7 +108,9 @@ def _with_domain(address: str, forwarder: Forwarder) -> str:
     return address if "@" in address else f"{address or 'postmaster'}@{forwarder.host}"
 
 
-def forward_bounce(mail: Mail, message: Message, step: Step, outbox: Outbox, *, to: str) -> str:
+def forward_bounce(
+    mail: Mail, message: Message, step: Step, settings: Mapping[str, Any], memory: Memory, outbox: Outbox, *, to: str
+) -> str:
     """Bring a report home: to the sender whose mail was passed on, whom the return path names (SRS). Such mail gets this step without any rule.
 
     to: that sender.
@@ -111,6 +118,7 @@ def forward_bounce(mail: Mail, message: Message, step: Step, outbox: Outbox, *, 
     if mail.envelope.sender is not None:
         raise Failed("5.7.1 a return path takes reports with the null sender only")
     refuse_loop(message, step.recipients)
+    refuse_rounds(mail, message, step, memory, settings)
     return outbox.send(None, [to], on_top(mail.raw, _fields(mail, step.recipients)), about=About(mail.id, step.n))
 
 
@@ -146,8 +154,9 @@ def _protocol(mail: Mail) -> str:
     return base + ("S" if mail.envelope.tls else "") + ("A" if mail.envelope.auth else "")
 
 
-def check(options: Mapping[str, Any], recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
+def check(options: Mapping[str, Any], recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:
     """Problems of the options, found at load: addresses that are none, a forward to the rule's own recipient, options that contradict each other."""
+    yield from budgets.problems("forward", settings, RATES)
     to = options["to"]
     own = {recipient.lower() for recipient in recipients}
     for address in [to] if isinstance(to, str) else to:
