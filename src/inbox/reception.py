@@ -67,7 +67,7 @@ class Reception:
         mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
         facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._quick, rules.secrets)
         refusal = admit(rules, facts, recipient)
-        return INTERNAL if refusal and facts.failed else refusal
+        return INTERNAL if refusal and (facts.failed or facts.later) else refusal
 
     def _home(self, envelope: Envelope, recipient: str) -> str | Reply | None:
         """Whether a report may come home along this return path of ours (`inbox.send.return_paths`)."""
