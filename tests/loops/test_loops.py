@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inbox.options import seconds
 from loops.world import MOST_FOREIGN, Bouncer, Installation, MailingList, Responder, World, first_mails
 
-EXAMPLES = int(os.environ.get("LOOP_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("LOOP_EXAMPLES", "120"))
 MOST = 10_000
 TRACES = (
     "auto-submitted",
@@ -59,7 +59,7 @@ def installations(draw, name):
     budgets = {
         "per_sender": draw(st.sampled_from(("1/1d", "3/1d", "5/1d"))),
         "per_domain": draw(st.sampled_from(("5/1h", "10/1h", "100/1h"))),
-        "in_all": draw(st.sampled_from(("10/1h", "30/1h", "100/1h"))),
+        "in_all": draw(st.sampled_from(("3/1h", "10/1h", "30/1h"))),
     }
     return Installation(f"{name}.test", steps, budgets, draw(strips), draw(delays))
 
