@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inbox.errors import ConfigError, Problem
+from inbox.errors import ConfigError
 from inbox.send.rendering import RenderingFailed
 from inbox.send.rows import RowOfFile, read_rows
 
@@ -20,9 +20,9 @@ _GROUP = 200
 """Mails that are kept in one transaction."""
 
 
-def look_at(sender: Sender, wanted: Submission, path: Path) -> tuple[int, list[Problem]]:
+def look_at(sender: Sender, wanted: Submission, path: Path) -> tuple[int, list[str]]:
     """How many rows there are, and what is wrong with which of them; nothing is kept."""
-    count, problems, seen = 0, [], dict[str, int]()
+    count, problems, seen = 0, list[str](), dict[str, int]()
     for row in read_rows(path):
         count += 1
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inbox.errors import ConfigError, Problem
+from inbox.errors import ConfigError
 
 _RECIPIENT = ("to", "email")
 _REST = "\0rest"  # no name that a column could have
@@ -25,8 +25,9 @@ class RowOfFile:
     data: dict[str, Any] | None = None
     problem: str | None = None
 
-    def wrong(self, text: str) -> Problem:
-        return Problem(self.file, self.line, 0, text)
+    def wrong(self, text: str) -> str:
+        """What is wrong with it, behind its place."""
+        return f"{self.file}:{self.line}: {text}"
 
 
 def read_rows(path: Path) -> Iterator[RowOfFile]:
