@@ -35,6 +35,7 @@ FLOORS = {
         "rules",
         "receipt_rules",
         "auth",
+        "domain_checks",
         "metrics",
         "emf",
         "logs",

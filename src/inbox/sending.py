@@ -86,12 +86,14 @@ class Letter:
     """What a transport hands over: envelope sender (None: the null sender), recipients, and octets with CRLF only.
 
     `whole`: when a recipient is refused for now, nobody gets it now (who sends it cannot remember which of them had it).
+    `convert`: a mail that is signed (DKIM, ARC) may be converted to seven bits for a server that takes no others, though its signature breaks.
     """
 
     sender: str | None
     recipients: tuple[str, ...]
     raw: bytes
     whole: bool = False
+    convert: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,11 +168,22 @@ class Trace(Table):
     authentication: bool = True  # whether copies say what SPF, DKIM, DMARC and ARC found: DNS is asked for each
 
 
+class Direct(Table):
+    """Delivery to the recipients' own servers, `[sending.direct]` (transport `direct://`)."""
+
+    port: int = Field(default=25, gt=0, le=65_535)
+    timeout: Positive = 30
+    mta_sts: bool = True  # whether policies of MTA-STS (RFC 8461) are looked for, kept in `dir`, and held to
+    policy_port: int = Field(default=443, gt=0, le=65_535)  # of the web servers that they come from
+    allow: tuple[NetworkText, ...] = ()  # networks that mail may go to though they are not public, or are this machine
+
+
 class Sending(Table):
     """How mail leaves, unless its identity says otherwise."""
 
     transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
+    direct: Direct = Direct.model_construct()
     secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
 
 

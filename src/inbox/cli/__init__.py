@@ -45,6 +45,7 @@ COMMANDS = {
     "plugins": "installation",
     "doctor": "installation",
     "certificate": "certificates",
+    "identity": "identities",
     "cost": "costing",
     "demo": "demo",
 }
