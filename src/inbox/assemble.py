@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inbox.app import Inbox
-from inbox.errors import Problem, RulesError
+from inbox.errors import ConfigError, Problem, RulesError
 from inbox.plugins import Plugins
 from inbox.ports import Ledger
 from inbox.rules import Rules, Translated, check, load, load_text
+from inbox.send import notices
 from inbox.send.smtp import Relay
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
     Raises RulesError, PluginError, ConfigError.
     """
     plugins = Plugins(settings.plugins_dir)
+    _check_notifications(settings, plugins, store)
     return Inbox(
         _rules(settings, plugins, store if last_good else None),
         plugins=plugins,
@@ -40,6 +42,19 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )
+
+
+def _check_notifications(settings: Settings, plugins: Plugins, store: InlineStore | None) -> None:
+    """ConfigError for notifications that the handler notify could not carry out, or that this store cannot keep."""
+    check = plugins.handlers.entries["notify"].check
+    wanted = {name: notices.options(one, None, settings.hostname) for name, one in settings.notifications.items()}
+    found = [
+        f"notifications.{name}: {text}" for name, one in wanted.items() for text in (check(one, (), settings.of("notify")) if check else ())
+    ]
+    if wanted and store is not None and not isinstance(store, notices.Keeping):
+        found.append("notifications: this store cannot keep them; let SES publish events to a topic, or run a daemon, whose folder can")
+    if found:
+        raise ConfigError("\n".join(found))
 
 
 def load_rules(settings: Settings, plugins: Plugins) -> Rules:

@@ -8,7 +8,9 @@ from email import message_from_bytes
 
 import pytest
 
+from inbox.assemble import open_inbox
 from inbox.config import validate
+from inbox.errors import ConfigError
 from inbox.model import Envelope, Mail
 from inbox.send.notices import noted
 from inbox.sending import SendingEvent
@@ -134,3 +136,22 @@ def test_a_host_without_a_name_writes_as_the_identity(note, told, outbox):
 def test_addresses_that_strangers_wrote_add_no_field(note):
     (mail,) = note([event(recipient="joe@x.test\r\nBcc: all@example.com")], ops={"to": "ops@corp.test"})
     assert "Bcc" not in message_from_bytes(mail.raw)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"to": "ops"}, "notifications.ops: to: 'ops' is no target; write https://host/path, the ARN of a topic of SNS, or an address"),
+        ({"to": "http://127.0.0.1/x"}, "notifications.ops: to: 127.0.0.1 is the address 127.0.0.1, which is not public; name it in `allow` of [handlers.notify]"),
+        ({"to": "a@b.test", "secret": "env:X"}, "notifications.ops: secret: signs what is posted to a web address; leave it out"),
+        ({"to": "a@b.test", "events": ["bounced"]}, "notifications.ops.events"),
+        ({"to": "a@b.test", "events": []}, "notifications.ops.events"),
+        ({"to": "https://x.test", "secret": "s3cr3t"}, "write env:NAME or file:PATH instead of the secret itself"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_told_is_found_at_the_start(tmp_path, store, asked, words):
+    (tmp_path / "rules.yaml").write_text(RULES)
+    with pytest.raises(ConfigError) as caught:
+        open_inbox(validate({"rules": tmp_path / "rules.yaml", "notifications": {"ops": asked}}), store)
+    assert words in str(caught.value)

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from inbox.aws.ses_events import event_json
 from inbox.errors import NotFound
@@ -34,6 +34,7 @@ class Sent:
     at: datetime | None = None
 
 
+@runtime_checkable
 class Keeping(Protocol):
     """A store whose events and mails can be kept in one transaction."""
 
