@@ -142,7 +142,10 @@ def test_addresses_that_strangers_wrote_add_no_field(note):
     ("asked", "words"),
     [
         ({"to": "ops"}, "notifications.ops: to: 'ops' is no target; write https://host/path, the ARN of a topic of SNS, or an address"),
-        ({"to": "http://127.0.0.1/x"}, "notifications.ops: to: 127.0.0.1 is the address 127.0.0.1, which is not public; name it in `allow` of [handlers.notify]"),
+        (
+            {"to": "http://127.0.0.1/x"},
+            "notifications.ops: to: 127.0.0.1 is the address 127.0.0.1, which is not public; name it in `allow` of [handlers.notify]",
+        ),
         ({"to": "a@b.test", "secret": "env:X"}, "notifications.ops: secret: signs what is posted to a web address; leave it out"),
         ({"to": "a@b.test", "events": ["bounced"]}, "notifications.ops.events"),
         ({"to": "a@b.test", "events": []}, "notifications.ops.events"),
