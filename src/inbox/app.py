@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from inbox import perform
 from inbox.config import Settings
@@ -28,12 +28,14 @@ from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
-from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox
+from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox, Queue
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
-from inbox.sending import SendingEvent
+from inbox.sending import SENT, SendingEvent, expired, plan_to_send
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
+    from inbox.send.sender import Sent
+    from inbox.send.submission import Words
 
 _LOG = logging.getLogger("inbox.app")
 _NOT_DONE: Mapping[OutcomeState, int] = {"deferred": logging.INFO, "failed": logging.WARNING, "dead": logging.WARNING}
@@ -84,7 +86,8 @@ class Inbox:
     """Rules, plugins and settings together: what becomes of a mail, and doing it.
 
     `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
-    noting nothing. `outbox`: the way out for handlers that send. `ledger`: what became of mail that left. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
+    noting nothing. `outbox`: the way out for handlers that send. `queue`: where mail waits that `send` makes. `ledger`: what became of mail that left.
+    `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Inbox:
         memory: Memory | None = None,
         peek: Memory | None = None,
         outbox: Outbox | None = None,
+        queue: Queue | None = None,
         ledger: Ledger | None = None,
         counter: Counter | None = None,
         read: Callable[[], Rules] | None = None,
@@ -108,6 +112,7 @@ class Inbox:
         self.memory = memory or NoMemory()
         self.peek = peek or NoMemory()
         self.outbox = outbox
+        self.queue = queue
         self.ledger = ledger or NoLedger()
         self._limits = self.settings.parsing.limits()
         self.counter = counter
@@ -159,6 +164,8 @@ class Inbox:
         if until:
             seconds = max(0.1, min(seconds, (until - now).total_seconds()))
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
+        if ended.expired and mail.envelope.source == SENT:
+            self.ledger.note(expired(mail, step, ended.outcome.detail))
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         if ended.outcome.state in _NOT_DONE:
@@ -201,6 +208,17 @@ class Inbox:
             self.tell(mail, receipt)
         return receipt
 
+    def send(self, **words: Unpack[Words]) -> Sent:
+        """Compose a mail and keep it until workers deliver it; its id at once. No rule judges it.
+
+        ConfigError: it cannot be sent as it is asked for; RenderingFailed: its template lacks a value; StoreError: it was not kept.
+        """
+        from inbox.send.identities import Identities  # noqa: PLC0415  only who sends pays for it
+        from inbox.send.sender import Sender  # noqa: PLC0415
+        from inbox.send.submission import submission  # noqa: PLC0415
+
+        return Sender(self.settings, Identities(self.settings), self.queue, self.ledger).send(submission(words))
+
     def reload(self) -> None:
         """Read the rules file again; on a RulesError the old rules stay in force."""
         self.rules = self._read()
@@ -220,6 +238,8 @@ class Inbox:
     # its parts
 
     def _judge(self, facts: MailFacts) -> Plan:
+        if facts.materials.mail.envelope.source == SENT:
+            return plan_to_send(facts.materials.mail)  # its own plan was kept with it, unless it is one for recipients that came later
         recipients = facts.materials.mail.envelope.recipients
         served = tuple(recipient for recipient in recipients if self.rules.accepts(recipient))
         plan = decide(self.rules, facts, served) if served or not recipients else Plan(self.rules.version, RELAY_DENIED)

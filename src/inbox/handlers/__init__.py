@@ -13,6 +13,7 @@ from inbox.handlers import (
     aws_s3,
     aws_sns,
     aws_sqs,
+    deliver,
     files,
     forward,
     keeping,
@@ -35,6 +36,7 @@ def register_handlers(register: Register) -> None:
     register("maildir", files.maildir, check=files.check_path, acts=True)
     register("file", files.file, check=files.check_path, acts=True)
     register("webhook", webhook.webhook, check=webhook.check, acts=True)
+    register("deliver", deliver.deliver, check=deliver.check, sends=True)
     register("notify", notify.notify, check=notify.check, acts=True)
     register("forward", forward.forward, check=forward.check, sends=True)
     register("reply", reply.reply, check=reply.check, sends=True)
