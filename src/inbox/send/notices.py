@@ -52,18 +52,22 @@ class Keeping(Protocol):
 
 
 def noted(
-    store: Keeping,
+    store: object,
     note: Callable[[], Sequence[SendingEvent]],
     events: Sequence[SendingEvent],
     notifications: Mapping[str, Notification],
     hostname: str,
 ) -> Sequence[SendingEvent]:
-    """Note events, and in the same transaction keep notices of those that are new and wanted. `note` gives those that are new."""
-    if not wanted(events, notifications):
+    """Note events, and in the same transaction keep notices of those that are new and wanted. `note` gives those that are new.
+
+    A store that is not `Keeping` has the events alone: it is refused at the start where anybody wants notices.
+    """
+    if not wanted(events, notifications) or not isinstance(store, Keeping):
         return note()
-    with store.transaction():
+    keeping: Keeping = store
+    with keeping.transaction():
         new = note()
-        store.keep_all([*notices(new, notifications, lambda event: _sent(store, event), hostname)])
+        keeping.keep_all([*notices(new, notifications, lambda event: _sent(keeping, event), hostname)])
     return new
 
 
