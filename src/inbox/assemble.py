@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inbox.app import Inbox
+from inbox.books import Books
 from inbox.errors import Problem, RulesError
 from inbox.plugins import Plugins
 from inbox.ports import Ledger
@@ -36,7 +37,7 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
         outbox=Relay(settings.relay, settings.hostname),
-        ledger=store if isinstance(store, Ledger) else None,
+        ledger=Books(store, settings, counter) if isinstance(store, Ledger) else None,
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )

@@ -15,7 +15,7 @@ from inbox.model import Mail, MailState, Plan, Receipt
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
 from inbox.store.claims import Claim
-from inbox.store.suppression import Suppression
+from inbox.suppression import Suppression
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
