@@ -23,6 +23,7 @@ FLOORS = {
         "costs",
         "plugins",
         "deadline",
+        "feedback",
         "inspect",
         "networks",
         "next_hops",

@@ -84,8 +84,8 @@ class Books:
     def events(self, **asked: Any) -> Sequence[SendingEvent]:
         return self._store.events(**asked)
 
-    def sent(self, message_id: str) -> Sequence[SendingEvent]:
-        return self._store.sent(message_id)
+    def sent(self, *message_ids: str) -> Sequence[SendingEvent]:
+        return self._store.sent(*message_ids)
 
     def delivered(self, mail: str, n: int) -> Collection[str]:
         return self._store.delivered(mail, n)

@@ -155,6 +155,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
     try:
         if (plan := claim.plan) is None:
             judged, words = box.judge_after_reply(mail), box.words(mail)
+            box.attend(mail)
             plan = store.planned(mail, judged)
     except StoreError:
         raise

@@ -73,11 +73,19 @@ class SqliteLedger(Base):
         with self._connections.read() as db:
             return [_event(row) for row in db.execute(sql, [*values, -1 if limit is None else limit])]
 
-    def sent(self, message_id: str) -> list[SendingEvent]:
-        """The `send` events of the mail that left with this Message-ID, or that SES gave it: one for each recipient; none: it is not ours."""
+    def sent(self, *message_ids: str) -> list[SendingEvent]:
+        """The `send` events of the first of these mails that left from here: one for each recipient."""
+        names = [spellings(message_id) for message_id in message_ids]
+        asked = [name for spelled in names for name in spelled]
+        sql = f"select message_id from inbox_sending_events where message_id in ({', '.join('?' * len(asked))})"  # noqa: S608  marks
+        with self._connections.read() as db:
+            known = {row["message_id"] for row in db.execute(sql, asked)}
+        first = next((spelled for spelled in names if known.intersection(spelled)), None)
+        return self._sent(first[0]) if first else []
+
+    def _sent(self, message_id: str) -> list[SendingEvent]:
         found = self.events(message_id=message_id)
-        sent = [event for event in found if event.type == "send"]
-        if sent or not found:
+        if sent := [event for event in found if event.type == "send"]:
             return sent
         letters = {event.key.partition(":")[0] for event in found}  # SES names a mail when it has it: later than we noted `send`
         mails = {event.mail for event in found if event.mail}

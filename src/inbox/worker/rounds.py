@@ -187,6 +187,9 @@ class Worker:
                 hand = _Hand(claim, plan, dict(claim.states))
                 if not claim.states:
                     hand.words = self._box.words(mail)
+                    self._box.attend(mail)
+            except StoreError:
+                raise
             except (Exception, TimeUp) as error:
                 _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
                 self._store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", self._work.strikes)
