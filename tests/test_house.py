@@ -19,6 +19,7 @@ FLOORS = {
     1: (
         "options",
         "config",
+        "copies",
         "tables",
         "costs",
         "plugins",
@@ -29,6 +30,7 @@ FLOORS = {
         "next_hops",
         "origins",
         "rates",
+        "experiments",
         "refusals",
         "reputation",
         "parsing",
@@ -36,6 +38,7 @@ FLOORS = {
         "rules",
         "receipt_rules",
         "auth",
+        "domain_checks",
         "metrics",
         "emf",
         "logs",
@@ -47,7 +50,19 @@ FLOORS = {
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 BUILTINS = ("facts", "handlers")
-PUBLIC = {"", "model", "errors", "options", "ports", "hookspecs", "send", "sending", "aws", "auth"}  # what a stranger's plugin may import
+PUBLIC = {
+    "",
+    "model",
+    "errors",
+    "options",
+    "ports",
+    "hookspecs",
+    "send",
+    "sending",
+    "aws",
+    "auth",
+    "rates",
+}  # what a stranger's plugin may import
 TEST_KIT = "testing"
 FORBIDDEN_IN_APP = {"store", "sources"}
 ENGINES = {"flanker": "parsing", "aiosmtpd": "sources/smtp", "boto3": "aws", "botocore": "aws"}

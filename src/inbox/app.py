@@ -14,12 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbox import feedback, perform
 from inbox.config import Settings
+from inbox.copies import copy_of
 from inbox.errors import Deferred, StoreError
 from inbox.inspect import MailFacts, Materials
 from inbox.model import Mail, OutcomeState, Plan, Receipt, Step
@@ -27,7 +28,7 @@ from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
-from inbox.ports import Counter, Journal, Ledger, Memory, Outbox
+from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 from inbox.sending import SendingEvent
 
@@ -46,6 +47,9 @@ class NoMemory:
 
     def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:  # noqa: ARG002
         return 0
+
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:  # noqa: ARG002
+        return None
 
     def load(self, name: str) -> bytes | None:  # noqa: ARG002
         return None
@@ -254,7 +258,10 @@ class Inbox:
         if handler is None:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
-        materials = replace(facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier)
+        materials = replace(
+            facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier, counter=self.counter
+        )
+        materials.copy = partial(copy_of, mail, step.recipients or mail.envelope.recipients, facts, self.settings)
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:

@@ -31,6 +31,7 @@ from inbox.tables import (
     Listener,
     Log,
     NetworkText,
+    Notification,
     Parsing,
     Relay,
     Sending,
@@ -41,8 +42,11 @@ from inbox.tables import (
     Work,
 )
 
-DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl"))
-AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge"))
+DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl")) | {
+    "authentication.results",
+    "authentication.received_spf",
+}
+AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge", "notify"))
 
 LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}
 """What is otherwise where receipt rules of SES are served, unless it is set: its limit of size, and how long it tries an action."""
@@ -79,6 +83,7 @@ class Settings(Table):
     trace: Trace = Trace.model_construct()
     sending: Sending = Sending.model_construct()
     identities: Mapping[str, Identity] = Field(default_factory=dict)  # domains that mail is sent as
+    notifications: Mapping[str, Notification] = Field(default_factory=dict)  # who is told of events of mail that left
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:

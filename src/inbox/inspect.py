@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inbox.deadline import TimeUp, time_limit
 from inbox.model import EMPTY, Envelope, Mail, Value
 from inbox.options import with_secrets
-from inbox.ports import Facts, Memory, Outbox
+from inbox.ports import Counter, Facts, Memory, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,8 @@ class Materials:
     step: Step | None = None
     outbox: Outbox | None = None
     earlier: tuple[Step, ...] = ()
+    copy: Callable[[], bytes] | None = None
+    counter: Counter | None = None
 
     @property
     def envelope(self) -> Envelope:

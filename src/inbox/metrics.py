@@ -40,6 +40,9 @@ METRICS: Mapping[str, Metric] = {
     "inbox_deferred_total": Metric("counter", "Attempts at steps that will be made again", ("handler",)),
     "inbox_dead_total": Metric("counter", "Steps that were given up", ("handler",)),
     "inbox_steps_total": Metric("counter", "Attempts at steps, by how they ended", ("rule", "handler", "state")),
+    "inbox_replies_total": Metric(
+        "counter", "Mails that a rule would answer: sent, or why not (over per_sender, per_domain, in_all: a budget)", ("result",)
+    ),
     "inbox_rule_matched_total": Metric("counter", "Mails that a rule matched", ("rule",)),
     "inbox_rules_reload_total": Metric("counter", "Reloads of the rules file", ("result",)),
     "inbox_sending_events_total": Metric("counter", "What became of mail that left, for each recipient", ("type", "identity")),

@@ -44,6 +44,14 @@ def new_id(now: float | None = None) -> str:
     return "".join([_ID_PAIRS[number >> shift & 1023] for shift in range(90, -1, -10)])
 
 
+def id_time(id_: str) -> float:
+    """When an id of `new_id` was made, in seconds since 1970, to the millisecond."""
+    number = 0
+    for letter in id_:
+        number = number << 5 | _ID_LETTERS.index(letter)
+    return (number >> 52) / 1000
+
+
 def isoformat(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: 2026-11-24T06:09:38.120Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from inbox.model import Envelope, Mail, Outcome, Plan, Reply, Row, Value
 from inbox.sending import About, Answers, EventType, Letter, SendingEvent
@@ -23,6 +23,14 @@ class Facts(Protocol):
         """Why it is absent, when there is something to say."""
 
 
+class Budget(NamedTuple):
+    """So many within so many seconds, under a name of its own: `reply sender alice@example.org`."""
+
+    name: str
+    number: int
+    seconds: float
+
+
 class Memory(Protocol):
     """What facts and handlers may know of other mails. A memory for `explain` notes nothing."""
 
@@ -30,6 +38,13 @@ class Memory(Protocol):
         """How many *other* mails noted (kind, key) before this one and not longer than `window` before it arrived; this mail is noted too.
 
         Asking again for the same mail gives the same answer: a mail is noted once and keeps its place.
+        """
+
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:
+        """Take one of each budget for step `n` of a mail, or nothing: the first that is used up is returned, None when all had room.
+
+        All processes together take no more than `number` within any `seconds`, by the times at which the mails arrived. A step that has taken
+        has taken: asking again takes nothing more, and the answer is None.
         """
 
     def load(self, name: str) -> bytes | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-from inbox.model import Json, isoformat
+from inbox.model import Json, id_time, isoformat
 
 EventType = Literal[
     "send",
@@ -85,12 +86,14 @@ class Letter:
     """What a transport hands over: envelope sender (None: the null sender), recipients, and octets with CRLF only.
 
     `whole`: when a recipient is refused for now, nobody gets it now (who sends it cannot remember which of them had it).
+    `convert`: a mail that is signed (DKIM, ARC) may be converted to seven bits for a server that takes no others, though its signature breaks.
     """
 
     sender: str | None
     recipients: tuple[str, ...]
     raw: bytes
     whole: bool = False
+    convert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +151,21 @@ class Standing:
         found: dict[str, Json] = {"identity": self.identity, "since": isoformat(self.since), "sends": self.sends}
         found |= {"bounces": self.bounces, "complaints": self.complaints, "stopped": self.stopped}
         return {**found, "stopped_at": isoformat(self.stopped_at) if self.stopped_at else None}
+
+
+_AUTOMATIC_ID = re.compile(r"<?([0-9a-hjkmnp-tv-z]{20})\.\d{1,6}\.auto@[^<>@\s]+>?", re.IGNORECASE)
+
+
+def message_id_of(mail: str, n: int, domain: str, *, automatic: bool = False) -> str:
+    """The Message-ID of what step `n` of a mail sends: a retry has the same. That of an automatic answer says so (`.auto`)."""
+    return f"<{mail}.{n}{'.auto' if automatic else ''}@{domain}>"
+
+
+def automatic_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """Ids of the mails whose automatic answers, by any installation of inbox, are among these Message-IDs."""
+    return tuple(found[1].lower() for one in ids if (found := _AUTOMATIC_ID.fullmatch(one.strip())))
+
+
+def made_at(mail: str) -> datetime:
+    """When the id of a mail was made: milliseconds stand in it."""
+    return datetime.fromtimestamp(id_time(mail), UTC)

@@ -17,6 +17,7 @@ from inbox.options import Reference, Seconds
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
+from inbox.sending import EventType
 
 MIB = 1 << 20
 
@@ -147,6 +148,8 @@ class Dns(Table):
     nameservers: tuple[NameServer, ...] = ()
     timeout: Positive = 20
     sealers: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()  # authserv-ids of servers in front, whose Authentication-Results are taken instead of asking (RFC 8601)
+    trusted_from: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # clients that may bring them
 
 
 class Relay(Table):
@@ -160,11 +163,25 @@ class Relay(Table):
     timeout: Seconds = 30
 
 
+LOCAL = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+
+
 class Trace(Table):
     """Header fields that copies of a mail bear above its own octets: Received, Authentication-Results, Received-SPF."""
 
     authserv_id: str | None = None  # who says it, in Authentication-Results (RFC 8601); None: `hostname`
-    authentication: bool = True  # whether copies say what SPF, DKIM, DMARC and ARC found: DNS is asked for each
+    authentication: bool = True  # whether they say what SPF, DKIM, DMARC and ARC found: DNS is asked for each mail
+    local: tuple[NetworkText, ...] = LOCAL  # clients of which they do not say it: programs of one's own; nor do they of who logged in
+
+
+class Direct(Table):
+    """Delivery to the recipients' own servers, `[sending.direct]` (transport `direct://`)."""
+
+    port: int = Field(default=25, gt=0, le=65_535)
+    timeout: Positive = 30
+    mta_sts: bool = True  # whether policies of MTA-STS (RFC 8461) are looked for, kept in `dir`, and held to
+    policy_port: int = Field(default=443, gt=0, le=65_535)  # of the web servers that they come from
+    allow: tuple[NetworkText, ...] = ()  # networks that mail may go to though they are not public, or are this machine
 
 
 class Sending(Table):
@@ -172,6 +189,7 @@ class Sending(Table):
 
     transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
+    direct: Direct = Direct.model_construct()
     secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
     soft_bounces: int = Field(
         default=5, gt=0
@@ -193,6 +211,15 @@ class Identity(Table):
     rate: RateText = OFF  # recipients that it sends to
     bounces: float = Field(default=0.05, gt=0, le=1)  # share of its mails that may bounce for good before it is stopped
     complaints: float = Field(default=0.001, gt=0, le=1)  # and that recipients may complain about
+
+
+class Notification(Table):
+    """Who is told of events of mail that left, `[notifications.NAME]`: a web address, the ARN of a topic of SNS, or an e-mail address."""
+
+    to: str
+    events: tuple[EventType, ...] = Field(default=("bounce", "complaint", "reject", "rendering_failure"), min_length=1)
+    identity: str | None = None  # only of mail that was sent as this domain
+    secret: Reference | None = None  # signs what is posted to a web address, as the handler webhook does
 
 
 class Aws(Table):

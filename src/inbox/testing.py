@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbox.errors import Deferred, Failed
 from inbox.model import Envelope, Mail, Outcome, Plan, Row
-from inbox.ports import NOTHING
+from inbox.ports import NOTHING, Budget
 from inbox.sending import About
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Sent:
     sender: str | None
     recipients: tuple[str, ...]
     raw: bytes
+    about: About = NOTHING
 
 
 @dataclass
@@ -102,12 +103,12 @@ class Outbox:
     answer: str = "250 2.0.0 taken"
     sent: list[Sent] = field(default_factory=list)
 
-    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:  # noqa: ARG002
+    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:
         if self.answer.startswith("4"):
             raise Deferred(self.answer)
         if not self.answer.startswith("2"):
             raise Failed(self.answer)
-        self.sent.append(Sent(sender, tuple(recipients), raw))
+        self.sent.append(Sent(sender, tuple(recipients), raw, about))
         return self.answer
 
 
@@ -117,6 +118,8 @@ class MemoryNotes:
 
     models: dict[str, bytes] = field(default_factory=dict)
     notes: dict[tuple[str, str], list[tuple[str, datetime]]] = field(default_factory=dict)
+    taken: dict[str, list[datetime]] = field(default_factory=dict)
+    took: set[tuple[str, int]] = field(default_factory=set)
 
     def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:
         noted = self.notes.setdefault((kind, key), [])
@@ -124,6 +127,19 @@ class MemoryNotes:
             noted.append((mail.id, mail.received_at))
         before = noted[: [other for other, _ in noted].index(mail.id)]
         return sum(1 for _, at in before if mail.received_at - at <= window)
+
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:
+        if (mail.id, n) in self.took:
+            return None
+        spent = {budget: self.taken.setdefault(budget.name, []) for budget in budgets}
+        for budget, times in spent.items():
+            since = mail.received_at - timedelta(seconds=budget.seconds)
+            if sum(1 for at in times if at > since) >= budget.number:
+                return budget
+        for times in spent.values():
+            times.append(mail.received_at)
+        self.took.add((mail.id, n))
+        return None
 
     def load(self, name: str) -> bytes | None:
         return self.models.get(name)

@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from aws_endpoint import aws, aws_endpoint
 from inbox.testing import make_mail
+
+__all__ = ["aws", "aws_endpoint"]
 
 
 @pytest.fixture

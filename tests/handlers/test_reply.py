@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 
 import pytest
 
 from inbox.errors import RulesError
+from inbox.handlers.reply_budget import same_sender
+from inbox.metrics import Metrics
+from inbox.model import new_id
 from inbox.testing import MemoryNotes, make_mail
 
 HI = {"reply": {"text": "Hello {{ from.name or 'you' }}\n"}}
@@ -32,7 +35,7 @@ def test_a_reply_says_what_it_is_and_whom_it_answers(one_step, outbox):
     assert message["Subject"] == "Re: Where is it?"
     assert message["Auto-Submitted"] == "auto-replied" and message["X-Inbox-Loop"] == "bob@example.com"
     assert message["In-Reply-To"] == "<test@example.org>" and message["References"] == "<r1@s.test> <r2@s.test> <test@example.org>"
-    assert message["Message-ID"] == f"<{mail.id}.1@example.com>"
+    assert message["Message-ID"] == f"<{mail.id}.1.auto@example.com>"
     assert message.get_content().splitlines() == ["Hello Alice"]
 
 
@@ -61,6 +64,11 @@ NOT_ANSWERED = [
     ("list", {"headers": {"List-Id": "<x.s.test>"}}),
     ("bulk", {"headers": {"Precedence": "bulk"}}),
     ("our own", {"headers": {"X-Inbox-Loop": "bob@example.com"}}),
+    ("our own, only its Message-ID is left", {"headers": {"Message-ID": "<06h0wv1ghbjyq6kxtpe4.1.auto@example.com>"}}),
+    (
+        "a conversation of three automatic replies",
+        {"headers": {"References": " ".join(f"<06h0wv1ghbjyq6kxtpe{n}.1.auto@example.com>" for n in range(3))}},
+    ),
 ]
 
 
@@ -75,6 +83,163 @@ def test_our_own_reply_is_not_answered_when_it_comes_back(one_step, outbox):
     one_step(HI)
     one_step(HI, make_mail(outbox.sent[0].raw, sender=None))
     one_step(HI, make_mail(outbox.sent[0].raw, sender="carol@example.org"))
+    assert len(outbox.sent) == 1
+
+
+# what answers a reply of ours
+
+
+def answer_to(reply, after, **more):
+    """An answer to one of our replies, by what the other side keeps of it, so long after the mail that was answered."""
+    ours = message_from_bytes(reply.raw)["Message-ID"]
+    return make_mail(
+        headers={"In-Reply-To": ours, "Message-ID": f"<{after.total_seconds()}@example.org>"}, received_at=START + after, **more
+    )
+
+
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+TWO_RULES = """
+version: 1
+domains: [example.com]
+rules:
+- {name: a, when: {subject: Hello}, do: [{reply: {text: x, every: 1h}}]}
+- {name: b, when: {subject: {not: {is: Hello}}}, do: [{reply: {text: y, every: 1h}}]}
+default: [discard]
+"""
+
+
+def first_mail():
+    return replace(make_mail(), id=new_id(START.timestamp()), received_at=START)
+
+
+def test_a_person_who_answers_our_reply_may_be_answered_once_a_window_over_all_rules(inbox_for, outbox):
+    box = inbox_for(TWO_RULES)
+    box.process(first_mail())
+    details = []
+    for minutes, subject in ((5, "Thanks"), (62, "Hello"), (130, "Hello")):
+        details += [box.process(answer_to(outbox.sent[0], timedelta(minutes=minutes), subject=subject)).outcomes[0].detail]
+    assert details == ["250 2.0.0 taken", "not answered: this sender answers our replies, and had one within 1 h", "250 2.0.0 taken"]
+
+
+def test_what_answers_our_reply_quicker_than_a_person_can_is_not_answered(inbox_for, outbox):
+    box = inbox_for(TWO_RULES)
+    box.process(first_mail())
+    outcome = box.process(answer_to(outbox.sent[0], timedelta(seconds=3), subject="Ticket 17")).outcomes[0]
+    assert outcome.detail == "not answered: it answers a reply of ours within 10 s: a program wrote it"
+    box.process(answer_to(outbox.sent[0], timedelta(minutes=2), subject="Ticket 17"))
+    assert len(outbox.sent) == 2
+
+
+# budgets
+
+
+def many(box, count, sender, *, apart=timedelta(minutes=1), start=START):
+    return [box.process(make_mail(sender=sender(n), received_at=start + n * apart)).outcomes[0].detail for n in range(count)]
+
+
+def test_a_sender_is_answered_five_times_a_day_over_all_rules(inbox_for, rule, outbox):
+    box = inbox_for(rule({"reply": {"text": "x", "every": "0s"}}))
+    details = many(box, 7, lambda n: f"alice+{n}@example.org")
+    assert len(outbox.sent) == 5 and details[-1] == "not answered: this sender had 5 replies within 1 d (per_sender)"
+    many(box, 1, lambda _: "alice@example.org", start=START + timedelta(days=1, seconds=1))
+    assert len(outbox.sent) == 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "sender", "words"),
+    [
+        ({}, lambda n: f"u{n}@h{n}.example.org", "the domain of this sender had 100 replies within 1 h (per_domain)"),
+        ({"in_all": "10/1h"}, lambda n: f"u@h{n}.test", "10 replies left within 1 h (in_all)"),
+        ({"per_domain": "7/1h"}, lambda n: f"u{n}@example.org", "the domain of this sender had 7 replies within 1 h (per_domain)"),
+    ],
+)
+def test_budgets_per_domain_and_in_all(inbox_for, rule, outbox, settings, sender, words):
+    details = many(inbox_for(rule(HI), handlers={"reply": settings}), 120, sender, apart=timedelta(seconds=1))
+    assert details.index(f"not answered: {words}") == len(outbox.sent) == int(words.split(" replies")[0].split()[-1])
+
+
+def test_what_is_over_budget_is_counted_and_logged_without_addresses(inbox_for, rule, outbox, caplog):
+    metrics = Metrics()
+    box = inbox_for(rule({"reply": {"text": "x", "every": "0s"}}), handlers={"reply": {"per_sender": "2/1d"}})
+    box.counter = metrics
+    many(box, 5, lambda _: "alice@example.org")
+    counted = {labels: by for name, labels, by in metrics.drain() if name == "inbox_replies_total"}
+    assert counted == {'{"result":"sent"}': 2, '{"result":"over per_sender"}': 3}
+    over = [record for record in caplog.records if record.message == "reply budget used up"]
+    assert len(over) == 3 and over[0].levelname == "WARNING" and (over[0].budget, over[0].rule) == ("per_sender", "a")
+    assert "alice" not in caplog.text
+
+
+def test_budgets_can_be_lifted(inbox_for, rule, outbox):
+    off = dict.fromkeys(("per_sender", "per_domain", "in_all"), "off")
+    many(inbox_for(rule({"reply": {"text": "x", "every": "0s"}}), handlers={"reply": off}), 120, lambda _: "alice@example.org")
+    assert len(outbox.sent) == 120
+
+
+def test_a_reply_that_is_tried_again_takes_of_its_budget_once(inbox_for, rule, outbox):
+    box = inbox_for(rule({"reply": {"text": "x", "every": "0s"}}), handlers={"reply": {"per_sender": "1/1d"}})
+    mail, outbox.answer = make_mail(received_at=START), "451 4.3.0 busy"
+    assert [box.process(mail).outcomes[0].state for _ in range(3)] == ["deferred"] * 3
+    outbox.answer = "250 2.0.0 taken"
+    assert [box.process(mail).outcomes[0].detail, len(outbox.sent)] == ["250 2.0.0 taken", 1]
+    assert many(box, 1, lambda _: "alice@example.org", start=START + timedelta(minutes=1))[0].startswith(
+        "not answered: this sender had 1 replies"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a@x.test", "A@X.test"),
+        ("a+1@x.test", "a+2@x.test"),
+        ("prvs=1234abc=a@x.test", "prvs=9999zzz=a@x.test"),
+        ("SRS0=HHH=TT=x.test=a@fwd.test", "a@x.test"),
+    ],
+)
+def test_a_mailbox_is_one_sender_whatever_its_addresses_carry(one, other):
+    assert same_sender(one) == same_sender(other)
+
+
+# vacation
+
+
+@pytest.mark.parametrize(
+    ("options", "day", "sent"),
+    [
+        ({"from_date": "2026-12-24", "until_date": "2026-12-31"}, "2026-12-23T23:59:59+00:00", False),
+        ({"from_date": "2026-12-24", "until_date": "2026-12-31"}, "2026-12-24T00:00:00+00:00", True),
+        ({"from_date": "2026-12-24", "until_date": "2026-12-31"}, "2026-12-31T23:59:59+00:00", True),
+        ({"from_date": "2026-12-24", "until_date": "2026-12-31"}, "2027-01-01T00:00:00+00:00", False),
+        ({"from_date": "2026-12-24", "timezone": "Europe/Berlin"}, "2026-12-23T23:30:00+00:00", True),
+        ({"until_date": "2026-12-24", "timezone": "America/New_York"}, "2026-12-25T03:00:00+00:00", True),
+    ],
+)
+def test_replies_have_a_first_and_a_last_day(one_step, outbox, options, day, sent):
+    outcome = one_step({"reply": {"text": "x", **options}}, make_mail(received_at=datetime.fromisoformat(day)))
+    assert bool(outbox.sent) == sent
+    assert sent or outcome.detail in ("not answered: replies begin on 2026-12-24", "not answered: replies ended on 2026-12-31")
+
+
+@pytest.mark.parametrize(
+    ("headers", "more", "sent"),
+    [
+        ({"To": "bob@example.com"}, {}, True),
+        ({"To": "x@s.test", "Cc": "Bob <BOB+news@example.com>"}, {}, True),
+        ({"To": "team@example.com"}, {}, False),
+        ({"To": "robert@example.com"}, {"addresses": ["robert@example.com"]}, True),
+        ({"To": "undisclosed-recipients:;"}, {}, False),
+    ],
+)
+def test_a_reply_only_to_mail_that_names_us(one_step, outbox, headers, more, sent):
+    outcome = one_step({"reply": {"text": "x", "only_if_named": True, **more}}, make_mail(headers=headers))
+    assert bool(outbox.sent) == sent
+    assert sent or outcome.detail == "not answered: none of our addresses stands in To or Cc"
+
+
+def test_rules_with_one_handle_answer_a_sender_once_for_all(inbox_for, outbox):
+    box = inbox_for(TWO_RULES.replace("every: 1h", "handle: away"))
+    for subject in ("Hello", "Other", "Hello"):
+        box.process(make_mail(subject=subject))
     assert len(outbox.sent) == 1
 
 
@@ -190,8 +355,65 @@ def test_a_name_that_does_not_exist_fails_the_step_alone(inbox_for, rule, outbox
         ({"text": "x", "from": "nobody"}, "not an address"),
         ({"template": "missing.md"}, "is not there"),
         ({"text": "x", "every": "soon"}, "every"),
+        ({"text": "x", "from_date": "24.12.2026"}, "from_date: '24.12.2026' is no date; write 2026-12-24"),
+        ({"text": "x", "from_date": "2026-12-24", "until_date": "2026-12-01"}, "until_date 2026-12-01 is before from_date"),
+        ({"text": "x", "timezone": "Berlin"}, "there is no 'Berlin'"),
+        ({"text": {"de": "x"}}, "needs 'default'"),
+        ({"text": {"German": "x", "default": "x"}}, "'German' is no language"),
+        ({"text": {"de": "{% include 'x' %}", "default": "x"}}, "line 1: include"),
+        ({"template": {"default": "missing.md"}}, "template missing.md is not there"),
     ],
 )
 def test_what_is_found_at_load(inbox_for, rule, options, words):
     with pytest.raises(RulesError, match=words):
         inbox_for(rule({"reply": options}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"per_sender": "five"}, "per_sender: 'five' is no rate"),
+        ({"per_sendr": "5/1d"}, "has no setting 'per_sendr'; it has per_sender, per_domain, in_all"),
+        ({"in_all": "20000/1d"}, "20000 is too many to remember"),
+    ],
+)
+def test_settings_of_budgets_are_checked_at_load(inbox_for, rule, settings, words):
+    with pytest.raises(RulesError, match=words):
+        inbox_for(rule(HI), handlers={"reply": settings})
+
+
+# languages
+
+
+def written_in(headers):
+    fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return make_mail(f"From: alice@example.org\r\nSubject: Hello\r\n{fields}\r\n?\r\n".encode())
+
+
+TEXTS = {"text": {"de": "Guten Tag", "pt": "Oi", "pt-br": "Opa", "default": "Hello"}}
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({}, "Hello"),
+        ({"Content-Language": "de-DE"}, "Guten Tag"),
+        ({"Accept-Language": "fr;q=0.9, de;q=0.5, en;q=0.1"}, "Guten Tag"),
+        ({"Accept-Language": "pt-BR, de;q=0.5"}, "Opa"),
+        ({"Accept-Language": "pt-PT"}, "Oi"),
+        ({"Accept-Language": "de;q=0, *"}, "Hello"),
+        ({"Accept-Language": ";;;,,q=1,de;q=x"}, "Hello"),
+        ({"Content-Language": "de", "Accept-Language": "pt"}, "Guten Tag"),
+    ],
+)
+def test_the_text_in_the_language_that_the_mail_declares(one_step, outbox, headers, wanted):
+    one_step({"reply": TEXTS}, written_in(headers))
+    assert sent_message(outbox).get_content().strip() == wanted
+
+
+def test_template_files_by_language(one_step, outbox, tmp_path):
+    for name in ("de", "en"):
+        (tmp_path / f"{name}.md").write_text(f"in {name}: {{{{ subject }}}}")
+    one_step({"reply": {"template": {"de": "de.md", "default": "en.md"}}}, written_in({"Content-Language": "de"}))
+    assert sent_message(outbox).get_content().strip() == "in de: Hello"
+    assert outbox.sent[0].about.template == "de.md"

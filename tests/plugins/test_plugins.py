@@ -146,4 +146,4 @@ def test_which_handlers_send_and_which_act():
     handlers = Plugins(entry_points=False).handlers
     assert [entry.name for entry in handlers if entry.sends] == ["forward", "reply", "ses-bounce"]
     aws = ["dynamodb-put", "eventbridge", "lambda", "s3", "ses-bounce", "sns", "sqs"]
-    assert [entry.name for entry in handlers if entry.acts] == sorted(["file", "forward", "maildir", "reply", "webhook", *aws])
+    assert [entry.name for entry in handlers if entry.acts] == sorted(["file", "forward", "maildir", "notify", "reply", "webhook", *aws])

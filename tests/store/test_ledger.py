@@ -29,7 +29,7 @@ def event():
 
 
 def test_an_event_is_found_as_it_was_noted(ledger, event):
-    whole = event("bounce", template="t.md", variant="b", subtype="permanent/no_email", detail="550 5.1.1 no such user")
+    whole = event("bounce", template="t.md", variant="b", experiment="t", subtype="permanent/no_email", detail="550 5.1.1 no such user")
     assert list(ledger.note([whole])) == [whole]
     assert list(ledger.events(mail="m1")) == [whole]
 

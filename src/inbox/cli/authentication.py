@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,15 @@ import click
 
 from inbox.cli import NO, OK
 from inbox.cli.common import common, print_json
+from inbox.cli.resolving import open_resolver
 from inbox.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inbox.auth import Resolver
+    from inbox.auth.results import Results
     from inbox.config import Settings
-    from inbox.facts.authentication import Results
 
 
 @click.command()
@@ -38,7 +38,7 @@ def auth(file: str, ip: str | None, helo: str, sender: str | None, resolver: Pat
     A file for --resolver is JSON: {"example.com": {"TXT": ["v=spf1 -all"], "MX": ["10 mail.example.com"]}}; names that are not in it do not exist, and null instead of a
     list means no answer in time.
     """
-    results = _results(file, ip, helo, sender, _resolver(resolver, settings), settings)
+    results = _results(file, ip, helo, sender, open_resolver(settings, resolver), settings)
     if as_json:
         print_json(_said(results))
     else:
@@ -47,7 +47,7 @@ def auth(file: str, ip: str | None, helo: str, sender: str | None, resolver: Pat
 
 
 def _results(file: str, ip: str | None, helo: str, sender: str | None, resolver: Resolver, settings: Settings) -> Results:
-    from inbox.facts.authentication import Results, author_of
+    from inbox.auth.results import Results, author_of
     from inbox.model import Envelope, Mail
     from inbox.parsing import parse
 
@@ -68,34 +68,6 @@ def _address(text: str | None) -> str | None:
     from ipaddress import ip_address
 
     return str(ip_address(text)) if text else None
-
-
-def _resolver(file: Path | None, settings: Settings) -> Resolver:
-    from inbox.auth.dns import Dns, make_resolver
-
-    if file is None:
-        return Dns(make_resolver(settings.dns.nameservers), settings.dns.timeout)
-    try:
-        zone = json.loads(file.read_text(encoding="utf-8"))
-        return _zone({name.lower().rstrip("."): dict(kinds) for name, kinds in zone.items()})
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ConfigError(f'{file}: {error}; it is JSON of the form {{"example.com": {{"TXT": ["v=spf1 -all"]}}}}') from None
-
-
-def _zone(names: dict[str, dict[str, list[str] | None]]) -> Resolver:
-    """A resolver over a table."""
-    from inbox.auth import NotFound, Temporary
-
-    def resolve(name: str, kind: str) -> Sequence[str]:
-        kinds = names.get(name.lower().rstrip("."))
-        if kinds is None:
-            raise NotFound(f"there is no name {name}")
-        found = kinds.get(kind, [])
-        if found is None:
-            raise Temporary(f"{name} {kind}: no answer")
-        return found
-
-    return resolve
 
 
 def _said(results: Results) -> dict[str, Any]:

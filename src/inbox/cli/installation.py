@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inbox.cli import NO, OK
+from inbox.cli import OK
 from inbox.cli.common import common, print_json
+from inbox.cli.domains import Ask, Look, identities_of, print_findings, status
+from inbox.cli.resolving import dns_options
 from inbox.errors import InboxError
 
 if TYPE_CHECKING:
@@ -68,16 +71,49 @@ class Finding:
 
 
 @click.command()
+@click.option(
+    "--domain", "domains", multiple=True, help="Look at the DNS of a domain that mail is sent as, and at nothing else; repeatable."
+)
+@click.option("--dns", is_flag=True, help="Look at the DNS of all identities too.")
+@click.option("--ip", "ips", multiple=True, metavar="ADDR", help="Address that mail leaves from; repeatable.")
+@click.option("--selector", "selectors", multiple=True, help="DKIM key to look at whose private half is not here; repeatable.")
+@click.option(
+    "--mta-sts", "policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="MTA-STS policy from a file, not HTTPS."
+)
+@dns_options
 @common
-def doctor(settings: Settings, *, as_json: bool) -> int:
-    """Look at settings, rules, plugins, store, disk, certificates and relay, and say what is wrong and what would mend it."""
+def doctor(
+    domains: tuple[str, ...],
+    ips: tuple[str, ...],
+    selectors: tuple[str, ...],
+    policy: Path | None,
+    ask: Ask,
+    settings: Settings,
+    *,
+    dns: bool,
+    as_json: bool,
+) -> int:
+    """Look at settings, rules, plugins, store, disk, certificates and relay, and say what is wrong and what would mend it.
+
+    With --domain: at SPF, DKIM, DMARC, MX, MTA-STS, TLS-RPT, BIMI and reverse DNS of a domain that mail is sent as.
+    """
+    if not domains and not dns and (ips or selectors or policy):
+        raise click.UsageError("--ip, --selector and --mta-sts are about a domain; name it with --domain, or say --dns for all identities")
+    look = Look(settings, ask, ips, selectors, policy)
+    if domains:
+        return print_findings(look.at(domains), as_json=as_json)
     findings = list(_examine(settings))
+    if dns:
+        found = look.at(identities_of(settings))
+        findings += [
+            Finding(f"{one.check} {one.name}", one.verdict, "; ".join(filter(None, (one.found, one.why, one.publish)))) for one in found
+        ]
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
         for finding in findings:
             click.echo(f"{finding.verdict:<8} {finding.what}: {finding.detail}")
-    return NO if any(finding.verdict == "wrong" for finding in findings) else OK
+    return status(finding.verdict for finding in findings)
 
 
 def _examine(settings: Settings) -> Iterator[Finding]:
@@ -95,6 +131,25 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield _tls(settings)
     yield _relay(settings)
     yield from _ses(settings)
+    yield from _identities(settings)
+
+
+def _identities(settings: Settings) -> Iterator[Finding]:
+    from inbox.send.identities import Identities
+
+    for identity in Identities(settings):
+        try:
+            names = ", ".join(key.selector for key in identity.signing_keys)
+        except InboxError as error:
+            yield Finding("identities", "wrong", str(error))
+            continue
+        for path in identity.folder.too_open():
+            yield Finding("identities", "warning", f"others may read the key {path}; chmod 600 {path}")
+        if names:
+            yield Finding("identities", "ok", f"{identity.domain} signs with {names}")
+        else:
+            text = f"{identity.domain} has no key{', so only Amazon SES can sign' if identity.amazon else ''}; inbox identity add {identity.domain} makes one"
+            yield Finding("identities", "ok" if identity.amazon else "warning", text)
 
 
 def _ses(settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from inbox.handlers import (
     files,
     forward,
     keeping,
+    notify,
     reply,
     webhook,
 )
@@ -34,6 +35,7 @@ def register_handlers(register: Register) -> None:
     register("maildir", files.maildir, check=files.check_path, acts=True)
     register("file", files.file, check=files.check_path, acts=True)
     register("webhook", webhook.webhook, check=webhook.check, acts=True)
+    register("notify", notify.notify, check=notify.check, acts=True)
     register("forward", forward.forward, check=forward.check, sends=True)
     register("reply", reply.reply, check=reply.check, sends=True)
     register("add-header", add_header.add_header, check=add_header.check)

@@ -12,6 +12,7 @@ from inbox.errors import Failed
 from inbox.send import headers as guard
 from inbox.send.compose import Draft
 from inbox.send.report import Undelivered, compose_report
+from inbox.sending import message_id_of
 
 if TYPE_CHECKING:
     from inbox import Message
@@ -97,7 +98,7 @@ def _report(mail: Mail, message: Message, step: Step, sender: str, what: Undeliv
         to=(("", mail.envelope.sender or ""),),
         subject="Delivery Status Notification (Failure)",
         text="\n".join(("Your message was not delivered to:", "", *what.recipients, "", what.diagnostic, "")),
-        message_id=f"<{mail.id}.{step.n}@{what.reporter}>",
+        message_id=message_id_of(mail.id, step.n, what.reporter, automatic=True),
         date=datetime.now(UTC),
         headers=(("Auto-Submitted", "auto-replied"), ("X-Inbox-Loop", what.recipients[0] if what.recipients else sender)),
         ids=(("In-Reply-To", ids), ("References", ids)),

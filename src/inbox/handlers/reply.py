@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inbox import reply_address
-from inbox.errors import Deferred, Failed
+from inbox.errors import Failed
+from inbox.handlers import budgets, reply_budget, reply_guard, reply_text
 from inbox.options import Jinja, Seconds, Secret, Template
 from inbox.send import headers as guard
 from inbox.send.compose import Draft, compose
+from inbox.sending import About, message_id_of
 
 if TYPE_CHECKING:
     from inbox import Message
     from inbox.model import Mail, Step
-    from inbox.ports import Facts, Memory, Outbox
+    from inbox.ports import Counter, Facts, Memory, Outbox
 
+_LOG = logging.getLogger("inbox.reply")
 _WEEK, _MONTH = 7 * 86_400, 30 * 86_400
 _MOST_REFERENCES = 20
 
@@ -28,50 +31,100 @@ def reply(
     message: Message,
     facts: Facts,
     step: Step,
+    settings: Mapping[str, Any],
     memory: Memory,
     outbox: Outbox,
+    counter: Counter | None,
     *,
-    template: Template | None = None,
-    text: Jinja | None = None,
-    html: Jinja | None = None,
+    template: Template | dict[str, Template] | None = None,
+    text: Jinja | dict[str, Jinja] | None = None,
+    html: Jinja | dict[str, Jinja] | None = None,
     subject: str | None = None,
     from_: str | None = None,
     every: Seconds = _WEEK,
+    handle: str | None = None,
+    from_date: str | None = None,
+    until_date: str | None = None,
+    timezone: str = "UTC",
+    only_if_named: bool = False,
+    addresses: list[str] = [],  # noqa: B006  never changed; options have plain defaults
     reply_value: str | None = None,
     reply_key: Secret | None = None,
     reply_within: Seconds = _MONTH,
 ) -> str:
     """Answer the envelope sender, once a week at most, and never a list, a bounce or another program (RFC 3834).
 
-    template: file with the text; or text: the text itself. html: an HTML version beside it. subject: by default `Re: ` and theirs. from: author
-    of the reply, by default the address that the mail came to. every: how long a sender is not answered again by this rule, 7d by default,
-    counted from the last mail. reply_value: what an answer to this reply shall carry, a number of a ticket: Reply-To becomes an address that proves
-    it (the fact reply_token reads it). reply_key: env:NAME or file:PATH, at least 16 characters. reply_within: how long it is good, 30d by default.
+    template: file with the text; or text: the text itself. html: an HTML version beside it. Each may be a mapping by language, `{de: …, pt-br: …,
+    default: …}`. subject: by default `Re: ` and theirs. from: author of the reply, by default the address that the mail came to.
+
+    every: how long a sender is not answered again by this rule, 7d by default, counted from the last mail. handle: rules with the same handle
+    answer a sender once for all of them. from_date, until_date: first and last day of replies, `2026-12-24`, in timezone (UTC). only_if_named:
+    only when To or Cc names the address that the mail came to, or one of addresses, which are yours too.
+
+    reply_value: what an answer to this reply shall carry, a number of a ticket: Reply-To becomes an address that proves it (the fact
+    reply_token reads it). reply_key: env:NAME or file:PATH, at least 16 characters. reply_within: how long it is good, 30d by default.
+
+    Budgets hold over all rules: `[handlers.reply]` per_sender = "5/1d", per_domain = "100/1h", in_all = "1000/1h" (docs/replies.md).
 
     Texts are templates in a small part of Jinja's language: `{{ subject }}`, `{{ from.name or 'you' }}`, `{{ header['X-Order'] }}`, captures and
     set values by their names, `{% if %}`, `{% for %}`, `{% set %}`, filters such as `upper`, `replace`, `join`, `truncate(80)`, and `quote` for
     `{{ text|quote }}`. Nothing else can be called, and a template that takes longer than 250 ms or makes megabytes is stopped.
     """
-    asked = message.may_reply(mail.envelope)
-    if not asked.ok or mail.envelope.sender is None:
-        return f"not answered: {'; '.join(asked.reasons) or 'null sender'}"
-    if memory.earlier("reply", f"{step.rule}\n{mail.envelope.sender.lower()}", mail, timedelta(seconds=every)):
-        return f"not answered: this sender had mail from us within {timedelta(seconds=every)}"
-    value_of = _values(facts, step)
-    source = text if template is None else _read(template)
+    wanted = reply_guard.Wanted(from_date, until_date, timezone, only_if_named, tuple(addresses))
+    why = reply_guard.unanswerable(mail, message) or wanted.why_not(mail, message, step.recipients or mail.envelope.recipients)
+    refused = ("unanswerable", why) if why else _too_often(mail, message, step, settings, memory, every, handle or step.rule)
+    if refused is not None:
+        _count(counter, refused[0])
+        return f"not answered: {refused[1]}"
     answer_to = _answer_to(mail, message, step, reply_value, reply_key, reply_within)
-    draft = Draft(
-        from_=("", from_ or _own(mail, step)),
-        to=(("", mail.envelope.sender),),
+    words = reply_text.write(facts, message, step, template, text, html, mail.envelope.sender or "")
+    draft = _draft(mail, message, step, words, from_, subject, answer_to)
+    about = About(mail=mail.id, n=step.n, template=words.template, variant=words.variant)
+    answer = outbox.send(None, [mail.envelope.sender or ""], _composed(draft), about=about)
+    _count(counter, "sent")
+    return answer
+
+
+def _count(counter: Counter | None, result: str) -> None:
+    if counter:
+        counter.count("inbox_replies_total", result=result)
+
+
+def _too_often(
+    mail: Mail, message: Message, step: Step, settings: Mapping[str, Any], memory: Memory, every: float, handle: str
+) -> tuple[str, str] | None:
+    """What came of it and the words for it, when this sender is not answered now; a reply is taken from the budgets otherwise."""
+    key = f"{handle}\n{reply_budget.same_sender(mail.envelope.sender or '')}"
+    if memory.earlier("reply", key, mail, timedelta(seconds=every)):
+        return "answered before", f"this sender had mail from us within {timedelta(seconds=every)}"
+    spent = reply_budget.used_up(mail, step, memory, settings, every if reply_guard.answers_us(message) else None)
+    if spent is None:
+        return None
+    _LOG.warning("reply budget used up", extra={"budget": spent[0], "mail": mail.id, "rule": step.rule})
+    return f"over {spent[0]}", spent[1]
+
+
+def _draft(
+    mail: Mail,
+    message: Message,
+    step: Step,
+    words: reply_text.Words,
+    from_: str | None,
+    subject: str | None,
+    more: tuple[tuple[str, str], ...],
+) -> Draft:
+    own = _own(mail, step)
+    return Draft(
+        from_=("", from_ or own),
+        to=(("", mail.envelope.sender or ""),),
         subject=subject or _re(message.subject),
-        text=_rendered(source or "", value_of),
-        html=_rendered(html, value_of, html=True) if html else None,
-        message_id=f"<{mail.id}.{step.n}@{_own(mail, step).rpartition('@')[2]}>",
+        text=words.text,
+        html=words.html,
+        message_id=message_id_of(mail.id, step.n, own.rpartition("@")[2], automatic=True),
         date=datetime.now(UTC),
-        headers=(*answer_to, ("Auto-Submitted", "auto-replied"), ("X-Auto-Response-Suppress", "All"), ("X-Inbox-Loop", _own(mail, step))),
+        headers=(*more, ("Auto-Submitted", "auto-replied"), ("X-Auto-Response-Suppress", "All"), ("X-Inbox-Loop", own)),
         ids=_thread(message),
     )
-    return outbox.send(None, [mail.envelope.sender], _composed(draft))
 
 
 def _answer_to(mail: Mail, message: Message, step: Step, value: str | None, key: str | None, within: float) -> tuple[tuple[str, str], ...]:
@@ -92,37 +145,6 @@ def _own(mail: Mail, step: Step) -> str:
     if not own:
         raise Failed("there is no address to answer from; give the option from")
     return own[0]
-
-
-def _values(facts: Facts, step: Step) -> Callable[[str], Any]:
-    """What names in the template mean: captures and set values first, then what the rule is for, then facts."""
-    known: dict[str, Any] = {"recipient": step.recipients[0] if step.recipients else None, "recipients": step.recipients, **step.values}
-
-    def value_of(name: str) -> Any:
-        name = name.removeprefix("set.") if name.removeprefix("set.") in step.values else name
-        if name in known:
-            return known[name]
-        value = facts.get(name)
-        if value is None and facts.note(name) == "there is no such fact":
-            raise LookupError(f"there is no fact, capture or set value {name!r}")
-        return value
-
-    return value_of
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise Deferred(f"template {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Failed(f"template {path} is not UTF-8") from None
-
-
-def _rendered(source: str, value_of: Callable[[str], Any], *, html: bool = False) -> str:
-    from inbox.handlers.template import render  # noqa: PLC0415  Jinja is loaded when something is rendered
-
-    return render(source, value_of, html=html)
 
 
 def _re(subject: str | None) -> str:
@@ -152,13 +174,15 @@ def _composed(draft: Draft) -> bytes:
         raise Failed(str(error)) from None
 
 
-def check(options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
-    """Problems of the options, found at load: no text or two, a template that is wrong, a subject of several lines."""
+def check(options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of the options, found at load: no text or two, a template that is wrong, a subject of several lines, a date that is none."""
     if (options.get("template") is None) == (options.get("text") is None):
         yield "reply needs either a template or a text"
     if (options.get("reply_value") is None) != (options.get("reply_key") is None):
         yield "reply_value and reply_key go together"
-    yield from _template_problems(options)
+    yield from reply_text.problems(options)
+    yield from reply_guard.problems(options.get("from_date"), options.get("until_date"), options.get("timezone") or "UTC")
+    yield from budgets.problems("reply", settings, reply_budget.RATES)
     if guard.clean(options.get("subject") or "") != (options.get("subject") or "").strip():
         yield "subject is one line"
     if options.get("from_") and "{" not in options["from_"]:
@@ -166,14 +190,3 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: M
             guard.check_address(options["from_"])
         except ValueError as error:
             yield f"from: {error}"
-
-
-def _template_problems(options: Mapping[str, Any]) -> Iterator[str]:
-    from inbox.handlers.template import problems  # noqa: PLC0415
-
-    for option in ("text", "html"):
-        if options.get(option):
-            yield from (f"{option}: {problem}" for problem in problems(options[option]))
-    path = options.get("template")
-    if path and Path(path).is_file():
-        yield from (f"{path}: {problem}" for problem in problems(Path(path).read_text(encoding="utf-8", errors="replace")))

@@ -44,19 +44,29 @@ def webhook(
     headers: further header fields. timeout: for everything together, 10s by default. A retry has the same `Idempotency-Key`. Private
     addresses are refused unless `allow` in [handlers.webhook] names the host or host:port.
     """
-    from inbox.send import http  # noqa: PLC0415  http and ssl are slow to import
-
     content = mail.raw if body == "raw" else payload(mail, message, step)
     fields = {name: clean(value) for name, value in (headers or {}).items()}
-    fields |= {
-        "User-Agent": f"inbox/{__version__}",
-        "Content-Type": "message/rfc822" if body == "raw" else "application/json",
-        "Idempotency-Key": f"{mail.id}-{step.n}",
-    }
+    fields["Content-Type"] = "message/rfc822" if body == "raw" else "application/json"
+    return post(url, content, settings, key=f"{mail.id}-{step.n}", secret=secret, timeout=timeout, headers=fields)
+
+
+def post(
+    url: str,
+    content: bytes,
+    settings: Mapping[str, Any],
+    *,
+    key: str,
+    secret: str | None = None,
+    timeout: float = 10,
+    headers: Mapping[str, str] | None = None,
+) -> str:
+    """POST octets, JSON unless `headers` say otherwise, signed when there is a secret; what the answer was. Deferred, Failed."""
+    from inbox.send import http  # noqa: PLC0415  http and ssl are slow to import
+
+    fields = {"Content-Type": "application/json", **(headers or {}), "User-Agent": f"inbox/{__version__}", "Idempotency-Key": key}
     if secret:
         fields["X-Inbox-Signature"] = signature(secret, content, int(time.time()))
-    answer = http.post(_target(url), content, fields, timeout=timeout, allow=settings.get("allow", ()))
-    return http.judge(answer)
+    return http.judge(http.post(_target(url), content, fields, timeout=timeout, allow=settings.get("allow", ())))
 
 
 def _target(url: str) -> Target:

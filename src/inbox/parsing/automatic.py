@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inbox.sending import automatic_ids
+
 if TYPE_CHECKING:
     from inbox.model import Envelope
     from inbox.parsing.message import Message
@@ -50,7 +52,7 @@ _DAEMON = re.compile(
 )
 _ROBOT = re.compile(r"mailer-?daemon|mail(?:er)?[- ]delivery[- ]s(?:ubsystem|ystem)|\bcron daemon|\banacron\b|autoresponder")
 _NEVER = {"all", "autoreply", "oof"}
-MOST_HOPS = 50
+MOST_HOPS, MOST_ANSWERS = 50, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def null_return_path(message: Message) -> bool:
 def may_reply(message: Message, envelope: Envelope | None) -> MayReply:
     """Whether a program may answer, by the envelope (None: unknown) and the header. Reasons:
 
-    null-sender no-sender own-address automatic:KIND daemon-sender suppressed own-loop too-many-hops ambiguous-from.
+    null-sender no-sender own-address automatic:KIND daemon-sender suppressed own-loop own-reply answered-often too-many-hops ambiguous-from.
     """
     reasons = [reason for reason, holds in (*_sender(message, envelope), *_header(message, envelope)) if holds]
     return MayReply(not reasons, tuple(reasons))
@@ -256,10 +258,13 @@ def _own(envelope: Envelope | None) -> set[str]:
 def _header(message: Message, envelope: Envelope | None) -> list[tuple[str, bool]]:
     suppress = {word.strip().lower() for value in message.header("x-auto-response-suppress") for word in re.split("[,;]", value)}
     passed = {value.strip().strip("<>").lower() for name in ("x-loop", "x-ms-exchange-inbox-rules-loop") for value in message.header(name)}
+    answered = set(automatic_ids((*message.references, *message.in_reply_to)))
     return [
         (f"automatic:{message.automatic.kind}" if message.automatic else "", message.automatic is not None),
         ("suppressed", bool(suppress & _NEVER)),
         ("own-loop", bool(message.loops) or bool(passed & _own(envelope))),
+        ("own-reply", bool(automatic_ids([message.message_id or ""]))),
+        ("answered-often", len(answered) >= MOST_ANSWERS),
         ("too-many-hops", message.hops > MOST_HOPS),
         ("ambiguous-from", message.ambiguous_from),
     ]

@@ -114,17 +114,25 @@ def _secret(scope: Scope, where: str, handler: str, name: str, options: dict[str
 
 
 def _template(scope: Scope, where: str, name: str, options: dict[str, Any], nodes: Mapping[str, Node], at: Node) -> bool:
-    path = scope.path(str(options[name]))
+    """Make the path absolute, or each of a mapping; False, and a mistake noted, when a file cannot be read."""
+    given, node = options[name], nodes.get(name, at)
+    if not isinstance(given, Mapping):
+        options[name] = _readable(scope, where, str(given), node)
+        return options[name] is not None
+    at_each = {key: (isinstance(node, MapNode) and node.get(key)) or node for key in given}
+    options[name] = {key: _readable(scope, where, str(path), at_each[key]) for key, path in given.items()}
+    return None not in options[name].values()
+
+
+def _readable(scope: Scope, where: str, written: str, node: Node) -> str | None:
+    path = scope.path(written)
     try:
         scope.read_file(str(path))
     except OSError as error:
         reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        scope.mistakes.at(
-            nodes.get(name, at), f"{where}: template {options[name]} {reason}; its path begins at the folder of the rules file"
-        )
-        return False
-    options[name] = str(path)
-    return True
+        scope.mistakes.at(node, f"{where}: template {written} {reason}; its path begins at the folder of the rules file")
+        return None
+    return str(path)
 
 
 def _explain(

@@ -37,7 +37,7 @@ def field(name: str, value: str) -> bytes:
     text = clean(value)
     words = re.findall(r"\s*\S+", f" {text}")
     if not text.isascii() or "=?" in text or any(len(word) > _LONGEST for word in words):
-        words = [" " + word for word in _encoded_words(text, _LINE - 2 - len(name))]
+        words = [" " + word for word in encoded_words(text, _LINE - 2 - len(name))]
     return _fold(f"{name}:", words)
 
 
@@ -60,7 +60,7 @@ def party(display: str, address: str) -> str:
     if not shown:
         return plain
     if not shown.isascii() or "=?" in shown:
-        return f"{' '.join(_encoded_words(shown, _LINE - 2))} <{plain}>"
+        return f"{' '.join(encoded_words(shown, _LINE - 2))} <{plain}>"
     if not _ATOM.fullmatch(shown):
         shown = '"' + re.sub(r'(["\\])', r"\\\1", shown[:_LONGEST]) + '"'
     return f"{shown} <{plain}>"
@@ -83,7 +83,7 @@ def ascii_domain(domain: str) -> str:
     return ".".join(label if label.isascii() else "xn--" + label.lower().encode("punycode").decode("ascii") for label in labels)
 
 
-def _encoded_words(text: str, first: int) -> Iterator[str]:
+def encoded_words(text: str, first: int) -> Iterator[str]:
     """Encoded words (RFC 2047), UTF-8 in base64, each at most 75 octets long; the first has less room behind the name."""
     room = max((min(first, 75) - 12) // 4 * 3, 9)
     part = b""

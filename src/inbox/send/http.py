@@ -1,4 +1,4 @@
-"""Call a web address that a rule names, without being led anywhere else.
+"""Call a web address that a rule or a mail names, without being led anywhere else.
 
 - http and https only; no user in the address; the host is as written in the rules.
 - The name is resolved once, every address it has must be public, and the connection goes to the address that was checked (a name that
@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from inbox.errors import Deferred, Failed
@@ -37,6 +37,7 @@ _AGAIN = (408, 425, 429)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[..., list[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,35 @@ def post(
     resolve: Resolve = socket.getaddrinfo,
 ) -> Answer:
     """POST a body and return the answer, whatever its status. Failed: the target is refused; Deferred: no answer in time."""
+    return _call("POST", place, body, headers, _answer, timeout, allow, resolve)
+
+
+def get(place: Target, *, timeout: float, allow: Collection[str] = (), resolve: Resolve = socket.getaddrinfo) -> bytes:
+    """The first 64 KiB of what is at an address. Failed: the target is refused, or the answer is not 200; Deferred: no answer in time."""
+    return _call("GET", place, b"", {}, _page, timeout, allow, resolve)
+
+
+def _call(
+    method: str,
+    place: Target,
+    body: bytes,
+    headers: Mapping[str, str],
+    read: Callable[[http.client.HTTPResponse], T],
+    timeout: float,
+    allow: Collection[str],
+    resolve: Resolve,
+) -> T:
     deadline = time.monotonic() + timeout
+    addresses = _checked(place, deadline, allow, resolve)
+    try:
+        return _exchange(method, place, addresses, body, headers, read, deadline)
+    except (OSError, http.client.HTTPException) as error:
+        what = f"no answer within {timeout:g} s" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        raise Deferred(f"{place.netloc}: {clean(what)}") from None
+
+
+def _checked(place: Target, deadline: float, allow: Collection[str], resolve: Resolve) -> list[str]:
+    """The addresses of a target that may be called. Failed: it is not public, and not allowed by name."""
     allowed = is_allowed(place, allow)
     reason = None if allowed else private_reason(place)
     if reason:
@@ -143,11 +172,7 @@ def post(
         raise Failed(
             f"{place.host} has the address {private[0]}, which is not public; name it in `allow` of the handler's settings if it is meant"
         )
-    try:
-        return _exchange(place, addresses, body, headers, deadline)
-    except (OSError, http.client.HTTPException) as error:
-        what = f"no answer within {timeout:g} s" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
-        raise Deferred(f"{place.netloc}: {clean(what)}") from None
+    return addresses
 
 
 def judge(answer: Answer) -> str:
@@ -182,15 +207,29 @@ def _resolved(place: Target, deadline: float, resolve: Resolve) -> list[str]:
     return list(dict.fromkeys(result))
 
 
-def _exchange(place: Target, addresses: list[str], body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
+def _exchange(
+    method: str,
+    place: Target,
+    addresses: list[str],
+    body: bytes,
+    headers: Mapping[str, str],
+    read: Callable[[http.client.HTTPResponse], T],
+    deadline: float,
+) -> T:
     with _connect(addresses, place.port, deadline) as plain:
         secured = _secured(plain, place, deadline) if place.scheme == "https" else plain
         with secured:
             connection = http.client.HTTPConnection(place.host, place.port)
             connection.sock = _Limited(secured, deadline)
             fields = {**headers, "Host": place.netloc, "Connection": "close", "Accept-Encoding": "identity"}
-            connection.request("POST", place.path, body, {name: value.encode() for name, value in fields.items()})
-            return _answer(connection.getresponse())
+            connection.request(method, place.path, body or None, {name: value.encode() for name, value in fields.items()})
+            return read(connection.getresponse())
+
+
+def _page(response: http.client.HTTPResponse) -> bytes:
+    if response.status != 200:
+        raise Failed(f"{response.status} {clean(response.reason)}")
+    return response.read(MOST_READ)
 
 
 def _answer(response: http.client.HTTPResponse) -> Answer:

@@ -130,8 +130,12 @@ class Identities:
             above = above.partition(".")[2]
         return None
 
+    def folder(self, domain: str) -> KeyFolder:
+        """Where the keys of a domain (in its normal form) are, or would be."""
+        return KeyFolder(self._settings.dir / FOLDER / domain, domain)
+
     def _exactly(self, domain: str) -> Identity | None:
-        folder = KeyFolder(self._settings.dir / FOLDER / domain, domain)
+        folder = self.folder(domain)
         table = self._tables.get(domain)
         try:
             selectors = folder.selectors()
@@ -144,11 +148,11 @@ class Identities:
             selectors = (table.selector,) if table.key or folder.files(table.selector) else ()
         self._warn(folder)
         loaded = self._loaded.setdefault(domain, {})
-        return Identity(domain, table, table.transport or self._transport, selectors, folder, loaded)
+        return Identity(domain, table, table.transport or self.transport, selectors, folder, loaded)
 
     @property
-    def _transport(self) -> str | None:
-        """That of [sending]; a relay that is Amazon's is told apart, since it writes fields anew."""
+    def transport(self) -> str | None:
+        """The way of mail whose identity says nothing else: that of [sending]; a relay that is Amazon's is told apart, since it writes fields anew."""
         relay = self._settings.relay
         return self._settings.sending.transport or (f"smtp://{relay.host}:{relay.port}" if relay.host.endswith(".amazonaws.com") else None)
 

@@ -18,7 +18,7 @@ from inbox.suppression import Suppression, folded
 
 _ADD = (
     "insert or ignore into inbox_sending_events(key, type, at, mail, recipient, address, identity, message_id, template, variant, subtype,"
-    " detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " detail, experiment) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DETAIL = 1000
 
@@ -133,6 +133,7 @@ def _values(event: SendingEvent) -> tuple[Any, ...]:
         text(event.variant),
         text(event.subtype),
         text(event.detail[:_DETAIL]) if event.detail else None,
+        text(event.experiment),
     )
 
 
@@ -149,4 +150,5 @@ def _event(row: sqlite3.Row) -> SendingEvent:
         row["variant"],
         row["subtype"],
         row["detail"],
+        row["experiment"],
     )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from inbox.errors import NotFound
 from inbox.model import Mail
+from inbox.ports import Budget
+from inbox.store import budgets as times_of
 from inbox.store.base import Base
 from inbox.store.connections import Connections
 from inbox.store.values import micros, text
+
+_LATE = 5 * 86_400 * 1_000_000
+"""How late a mail may be worked on, and still find what others took before it: microseconds."""
 
 
 class StoredMemory:
@@ -47,11 +53,41 @@ class StoredMemory:
                 "insert or ignore into inbox_marks(kind, key, mail, received_at) values (?, ?, ?, ?)", (*named, micros(mail.received_at))
             )
 
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:
+        """As `inbox.ports.Memory.take`, in one transaction. A read-only memory takes nothing and says whether there is room."""
+        if self._read_only:
+            with self._connections.read() as db:
+                return _take(db, mail, n, budgets)[1]
+        with self._connections.write(durable=False) as db:  # light, as marks are
+            rows, used_up = _take(db, mail, n, budgets)
+            if rows and not used_up:
+                db.execute("delete from inbox_budgets where expires < ?", (micros(mail.received_at) - _LATE,))
+                db.executemany("insert or replace into inbox_budgets(name, times, expires) values (?, ?, ?)", rows)
+                mark = ("took", str(n), mail.id, micros(mail.received_at))
+                db.execute("insert into inbox_marks(kind, key, mail, received_at) values (?, ?, ?, ?)", mark)
+        return used_up
+
     def load(self, name: str) -> bytes | None:
         """A model by name, or None."""
         with self._connections.read() as db:
             row = db.execute("select data from inbox_models where name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
+
+
+def _take(
+    db: sqlite3.Connection, mail: Mail, n: int, budgets: Sequence[Budget]
+) -> tuple[list[tuple[str | None, bytes, int]], Budget | None]:
+    """The rows of the budgets after one was taken of each, none when that was done before; and the first that is used up."""
+    if db.execute("select 1 from inbox_marks where kind = 'took' and key = ? and mail = ?", (str(n), mail.id)).fetchone():
+        return [], None
+    rows = []
+    for budget in budgets:
+        row = db.execute("select times from inbox_budgets where name = ?", (text(budget.name),)).fetchone()
+        times = times_of.taken(row[0] if row else b"", budget.number, budget.seconds, micros(mail.received_at))
+        if times is None:
+            return [], budget
+        rows.append((text(budget.name), times, times_of.expires(times, budget.seconds)))
+    return rows, None
 
 
 class Records(Base):

@@ -8,6 +8,7 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_tags       rules that matched and labels, for lists
     inbox_events     what operators did, and arrivals that were there already
     inbox_marks inbox_models                   what facts and handlers remember
+    inbox_budgets                              when handlers took of what they may do so often
     inbox_suppressions                         addresses that no mail is to be sent to, by one identity or ('') by all
     inbox_sending_events                       what became of mail that left; `address`: the recipient as it is compared
     inbox_sending_hours inbox_sending_domains  how many of them by hour (since 1970), by identity, template, variant, or domain of the recipient
@@ -104,13 +105,16 @@ def m004_suppressions(db: Any) -> None:
 def m005_sending(db: Any) -> None:
     for sql in (
         """create table inbox_sending_events (n integer primary key, key text not null, type text not null, at integer not null, mail text,
-               recipient text, address text, identity text, message_id text, template text, variant text, subtype text, detail text)""",
+               recipient text, address text, identity text, message_id text, template text, variant text, subtype text, detail text,
+               experiment text)""",
         "create unique index inbox_sending_events_key on inbox_sending_events(key)",
         "create index inbox_sending_events_mail on inbox_sending_events(mail) where mail is not null",
         "create index inbox_sending_events_message_id on inbox_sending_events(message_id) where message_id is not null",
         "create index inbox_sending_events_address on inbox_sending_events(address, at) where address is not null",
         "create index inbox_sending_events_type on inbox_sending_events(type, at)",
         "create index inbox_sending_events_at on inbox_sending_events(at)",
+        """create index inbox_sending_events_experiment on inbox_sending_events(coalesce(experiment, template), type, at)
+               where variant is not null""",
         """create table inbox_listed (identity text not null, address text not null, reason text not null, source text not null,
                since integer not null, until integer, primary key (address, identity)) without rowid""",
         "insert into inbox_listed select '', address, reason, source, since, until from inbox_suppressions",
@@ -123,7 +127,13 @@ def m005_sending(db: Any) -> None:
 
 
 @MIGRATIONS()
-def m006_tallies(db: Any) -> None:
+def m006_budgets(db: Any) -> None:
+    db["inbox_budgets"].create({"name": str, "times": bytes, "expires": int}, pk="name", not_null=("times", "expires"))
+    db["inbox_budgets"].create_index(["expires"])
+
+
+@MIGRATIONS()
+def m007_tallies(db: Any) -> None:
     for table, columns in (("hours", ("identity", "template", "variant")), ("domains", ("domain", "identity"))):
         names = ("hour", *columns, "type", "class")
         db.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inbox.errors import ConfigError
-from inbox.next_hops import Folder, Server, read_next_hop
+from inbox.next_hops import Folder, Server, SesAccount, read_next_hop
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -30,7 +30,13 @@ def open_transport(url: str | None, settings: Settings) -> Transport:
         from inbox.send.transports.folder import FolderTransport  # noqa: PLC0415  each is loaded by who uses it
 
         return FolderTransport(hop.path)
-    raise ConfigError(f"transport: {url} cannot be used yet")
+    if isinstance(hop, SesAccount):
+        from inbox.send.transports.ses import SesTransport  # noqa: PLC0415  as above
+
+        return SesTransport(hop, settings.aws.model_dump(exclude_none=True))
+    from inbox.send.transports.direct import DirectTransport  # noqa: PLC0415  as above
+
+    return DirectTransport(settings)
 
 
 def server_of(relay: Relay) -> Server:

@@ -35,6 +35,7 @@ class Wire:
     """
 
     def __init__(self, letter: Letter) -> None:
+        self._given = letter.recipients
         self.bad: dict[str, Answer] = {}
         self.names: dict[str, list[str]] = {}
         try:
@@ -54,8 +55,9 @@ class Wire:
         return tuple(self.names)
 
     def answers(self, found: Mapping[str, Answer]) -> dict[str, Answer]:
-        """Answers for addresses as answers for the letter's recipients, those that are no addresses too."""
-        return {**self.bad, **{name: answer for address, answer in found.items() for name in self.names[address]}}
+        """Answers for addresses as answers for the letter's recipients in their order, those that are no addresses too."""
+        all_of_them = {**self.bad, **{name: answer for address, answer in found.items() for name in self.names[address]}}
+        return {name: all_of_them[name] for name in self._given}
 
 
 def for_all(recipients: Sequence[str], answer: Answer) -> dict[str, Answer]:

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from inbox.errors import Deferred
 from inbox.next_hops import Server
@@ -86,6 +87,12 @@ class Session(smtplib.SMTP):
         finally:
             if self.sock is not None:
                 self.sock.settimeout(self.server.timeout)
+
+    @property
+    def place(self) -> str:
+        """The server as answers name it, and how the mail went there."""
+        secured = (", TLS, certificate checked" if self.verified else ", TLS") if self.secured else ""
+        return f"{self.server}{secured}"
 
     def put(self, octets: bytes) -> None:
         """Send in pieces: a large mail over a slow line takes its time, but each piece must go on."""
@@ -184,7 +191,9 @@ def open_session(server: Server, hostname: str, trust: Trust, address: str | Non
         if server.tls == "implicit":
             session.wrap(trust())
         session.welcome()
-        _secure(session, trust)
+        if not _secure(session, trust):
+            session.close()
+            return open_session(replace(server, tls="none"), hostname, trust, address)
         if server.user:
             session.identify(server.user, password)
     except BaseException:
@@ -193,11 +202,16 @@ def open_session(server: Server, hostname: str, trust: Trust, address: str | Non
     return session
 
 
-def _secure(session: Session, trust: Trust) -> None:
+def _secure(session: Session, trust: Trust) -> bool:
+    """STARTTLS as the settings say; False: opportunistic TLS failed, and clear text is what is left (RFC 7435)."""
     if session.server.tls == "starttls":
         session.secure(trust())
     elif session.server.tls == "opportunistic" and session.has_extn("starttls"):
-        session.secure(unchecked())
+        try:
+            session.secure(unchecked())
+        except LOST:
+            return False
+    return True
 
 
 def unchecked() -> ssl.SSLContext:

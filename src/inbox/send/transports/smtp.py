@@ -13,10 +13,10 @@ from dataclasses import replace
 from functools import cached_property
 
 from inbox.next_hops import Server
-from inbox.send.transports.answers import Wire, deferred, for_all
+from inbox.send.transports.answers import Wire, for_all
 from inbox.send.transports.outgoing import fitted
 from inbox.send.transports.pool import Pool
-from inbox.send.transports.session import LOST, Session, open_session, unreachable, words_of
+from inbox.send.transports.session import LOST, Session, open_session, unreachable
 from inbox.send.transports.transaction import Transaction
 from inbox.sending import Answer, Answers, Letter
 
@@ -48,7 +48,7 @@ class SmtpTransport:
         if not wire.recipients:
             return wire.answers({})
         found = hand_over(Line(self.server, self.hostname, self._trust, self._pool), letter, wire, wire.recipients)
-        return {name: _named(self.server, answer) for name, answer in wire.answers(found).items()}
+        return {name: named_by(self.server.host, answer) for name, answer in wire.answers(found).items()}
 
     def rates(self) -> tuple[str, ...]:
         """What the server allows: it does not say."""
@@ -81,7 +81,10 @@ class Line:
 
 
 def hand_over(line: Line, letter: Letter, wire: Wire, recipients: tuple[str, ...]) -> dict[str, Answer]:
-    """Answers for these addresses. A kept session that turns out to be dead before DATA is as good as none: a fresh one is tried."""
+    """Answers for these addresses. A kept session that turns out to be dead before DATA is as good as none: a fresh one is tried.
+
+    Deferred: the server cannot be talked to; nothing of the mail was sent.
+    """
     session = line.kept()
     if session is not None:
         try:
@@ -91,7 +94,7 @@ def hand_over(line: Line, letter: Letter, wire: Wire, recipients: tuple[str, ...
     try:
         return _over(line.fresh(), line, letter, wire, recipients)
     except LOST as error:
-        return for_all(recipients, deferred(f"451 4.4.2 {words_of(error)} ({line.server})"))
+        raise unreachable(str(line.server), error) from None
 
 
 def _over(session: Session, line: Line, letter: Letter, wire: Wire, recipients: tuple[str, ...]) -> dict[str, Answer]:
@@ -113,9 +116,9 @@ def _over(session: Session, line: Line, letter: Letter, wire: Wire, recipients: 
             session.leave()
 
 
-def _named(server: Server, answer: Answer) -> Answer:
+def named_by(host: str, answer: Answer) -> Answer:
     """The id that Amazon SES gives a mail at its SMTP endpoint, as the events about it have it."""
-    if answer.state != "delivered" or not _SES_HOST.fullmatch(server.host.lower()):
+    if answer.state != "delivered" or not _SES_HOST.fullmatch(host.lower()):
         return answer
     found = _SES_SAYS.match(answer.text)
     return replace(answer, message_id=found[1]) if found else answer

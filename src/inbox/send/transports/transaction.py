@@ -17,7 +17,7 @@ class Transaction:
 
     def __init__(self, session: Session, sender: str, recipients: tuple[str, ...], *, whole: bool) -> None:
         self.session, self.sender, self.recipients, self.whole = session, sender, recipients, whole
-        self.place = f"{session.server}"
+        self.place = session.place
         self.begun = False
         self.keep = True
 

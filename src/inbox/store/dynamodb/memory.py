@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from inbox.errors import NotFound, StoreError
 from inbox.model import Mail
+from inbox.ports import Budget
+from inbox.store import budgets as times_of
 from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import odd
 from inbox.store.dynamodb.octets import Octets
@@ -17,6 +19,8 @@ from inbox.store.values import micros, moment, text
 from inbox.suppression import Suppression, folded
 
 _TRIES = 50
+_LATE = timedelta(days=8)
+"""How long it is known what a step took: longer than any step is tried."""
 _SPARE = timedelta(days=1)
 """How much longer than its window a mark is kept."""
 
@@ -57,10 +61,43 @@ class StoredMemory:
                 return int(mark["n"])
         raise StoreError("too many mails were noted under one key at the same time; it is tried again")
 
+    def take(self, mail: Mail, n: int, budgets: Sequence[Budget]) -> Budget | None:
+        """As `inbox.ports.Memory.take`. A read-only memory takes nothing and says whether there is room.
+
+        A budget is an item with its times and the number of its writings, what a step took is another one; all are written in one transaction.
+        """
+        own = (f"took#{mail.id}", f"step#{n}")
+        keys = [(f"budget#{odd(budget.name)}", "budget") for budget in budgets]
+        for _ in range(_TRIES):
+            found = {(item["pk"], item["sk"]): item for item in self._table.get_all([own, *keys])}
+            if own in found:
+                return None
+            actions: list[Put] = []
+            for key, budget in zip(keys, budgets, strict=True):
+                put = _taken(key, found.get(key), budget, micros(mail.received_at))
+                if put is None:
+                    return budget
+                actions.append(put)
+            mark = {"pk": own[0], "sk": own[1], "expires": int((mail.received_at + _LATE).timestamp())}
+            if self._read_only or self._table.transact([Put(mark, NEW), *actions]):
+                return None
+        raise StoreError("too many steps took of one budget at the same time; it is tried again")
+
     def load(self, name: str) -> bytes | None:
         """A model by name, or None."""
         item = self._table.get((f"model#{odd(name)}", "model"))
         return self._octets.unpack(item) if item else None
+
+
+def _taken(key: tuple[str, str], item: Mapping[str, Any] | None, budget: Budget, at: int) -> Put | None:
+    """The item of a budget after one more was taken; None when it is used up."""
+    seen = int(item["n"]) if item else 0
+    times = times_of.taken(bytes(item["times"]) if item else b"", budget.number, budget.seconds, at)
+    if times is None:
+        return None
+    ends = times_of.expires(times, budget.seconds) // 1_000_000 + int(_LATE.total_seconds())
+    same = When("#n = :seen", {"seen": seen}) if seen else NEW
+    return Put({"pk": key[0], "sk": key[1], "n": seen + 1, "times": times, "expires": ends}, same)
 
 
 class Records(Base):

@@ -1,0 +1,75 @@
+"""Notices: what `[notifications]` asks to be told of events, as mails of the source `event` with a plan of one step, `notify`.
+
+They are kept in the transaction that notes the event, so that an event and what is to be told of it are there together or not at all; and they
+are told as any step is carried out: tried again, dead letters in the end. What a notice itself comes to is no event: there is never a notice
+about a notice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+from inbox.aws.ses_events import event_json
+from inbox.model import Envelope, Mail, Plan, Step
+from inbox.send import headers as guard
+from inbox.sending import SendingEvent
+from inbox.tables import Notification
+
+SOURCE = "event"
+"""The source of mails that hold an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is known of the mail that an event is about: its envelope sender, and when it was taken for sending."""
+
+    sender: str | None = None
+    at: datetime | None = None
+
+
+def wanted(events: Iterable[SendingEvent], notifications: Mapping[str, Notification]) -> bool:
+    """Whether anybody wants to be told of any of them."""
+    return any(_wants(notification, event) for event in events for notification in notifications.values())
+
+
+def notices(
+    events: Iterable[SendingEvent], notifications: Mapping[str, Notification], sent: Callable[[SendingEvent], Sent], hostname: str
+) -> Iterator[tuple[Mail, Plan]]:
+    """One mail with its plan for each event and each notification that wants it; the same event gives the same source key."""
+    for event in events:
+        for name, notification in notifications.items():
+            if _wants(notification, event):
+                raw = _raw(event, sent(event))
+                mail = Mail.of(raw, Envelope(None, (), source=SOURCE), source_key=f"{SOURCE}:{name}:{event.key}")
+                yield mail, Plan("", steps=(Step(1, name, "notify", options(notification, event.identity, hostname)),))
+
+
+def options(notification: Notification, identity: str | None, hostname: str) -> dict[str, Any]:
+    """The options of the handler notify: its secret as a reference; e-mail comes from this host, or else from the identity itself."""
+    own = hostname if "." in hostname else identity or hostname
+    found = {"to": notification.to, "secret": notification.secret, "from_": f"postmaster@{own}"}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _wants(notification: Notification, event: SendingEvent) -> bool:
+    return event.type in notification.events and notification.identity in (None, event.identity)
+
+
+def _raw(event: SendingEvent, sent: Sent) -> bytes:
+    content = event_json(event, source=sent.sender, sent_at=sent.at)
+    about = f"{content['eventType']} {event.recipient or ''}".strip()
+    return b"".join(
+        (
+            guard.field("Date", format_datetime(event.at.astimezone(UTC))),
+            guard.field("Subject", about),
+            guard.field("Auto-Submitted", "auto-generated"),
+            b"MIME-Version: 1.0\r\nContent-Type: application/json\r\nContent-Transfer-Encoding: 7bit\r\n\r\n",
+            json.dumps(content, indent=1).replace("\n", "\r\n").encode("ascii"),
+            b"\r\n",
+        )
+    )
