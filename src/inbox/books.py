@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from inbox.ports import Ledger
 from inbox.reputation import bounce_class, history, is_soft, suppression_of, why_stop
+from inbox.send.notices import Keeping, noted
 from inbox.sending import SendingEvent, Standing
 from inbox.tables import Identity
 
@@ -46,12 +47,19 @@ class Books:
     def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
         """Write events down with what follows from them; those that were new."""
         entries = {event.key: entry for event in events if (entry := self._entry(event))}
-        new = self._store.note(events, entries)
+        new = self._written(events, entries)
         for event in new:
             self._tell(event, entries.get(event.key))
         for identity in {event.identity for event in new if event.identity and self._harms(event)}:
             self._watch(identity)
         return new
+
+    def _written(self, events: Sequence[SendingEvent], entries: Mapping[str, Suppression]) -> Sequence[SendingEvent]:
+        """Events, suppressions and what is to be told of them, in one transaction."""
+        store, notifications = self._store, self._settings.notifications
+        if not notifications or not isinstance(store, Keeping):
+            return store.note(events, entries)
+        return noted(store, lambda: self._store.note(events, entries), events, notifications, self._settings.hostname)
 
     def _entry(self, event: SendingEvent) -> Suppression | None:
         sending = self._settings.sending
