@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("inbox", deadline=None)  # how long an example takes says more of the machine than of us
+hypothesis.settings.load_profile("inbox")
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"

@@ -19,6 +19,7 @@ FLOORS = {
     1: (
         "options",
         "config",
+        "copies",
         "tables",
         "costs",
         "plugins",

@@ -14,12 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inbox import perform
 from inbox.config import Settings
+from inbox.copies import copy_of
 from inbox.errors import Deferred
 from inbox.inspect import MailFacts, Materials
 from inbox.model import Mail, OutcomeState, Plan, Receipt, Step
@@ -238,6 +239,7 @@ class Inbox:
         materials = replace(
             facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier, counter=self.counter
         )
+        materials.copy = partial(copy_of, mail, step.recipients or mail.envelope.recipients, facts, self.settings)
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:

@@ -42,7 +42,10 @@ from inbox.tables import (
     Work,
 )
 
-DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl"))
+DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl")) | {
+    "authentication.results",
+    "authentication.received_spf",
+}
 AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge", "notify"))
 
 LIKE_SES: Mapping[str, Mapping[str, Any]] = {"limits": {"size": 40 * MIB}, "work": {"retry_for": 4 * 3600}}

@@ -47,6 +47,7 @@ class Materials:
     step: Step | None = None
     outbox: Outbox | None = None
     earlier: tuple[Step, ...] = ()
+    copy: Callable[[], bytes] | None = None
     counter: Counter | None = None
 
     @property

@@ -148,6 +148,8 @@ class Dns(Table):
     nameservers: tuple[NameServer, ...] = ()
     timeout: Positive = 20
     sealers: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()  # authserv-ids of servers in front, whose Authentication-Results are taken instead of asking (RFC 8601)
+    trusted_from: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # clients that may bring them
 
 
 class Relay(Table):
@@ -161,11 +163,15 @@ class Relay(Table):
     timeout: Seconds = 30
 
 
+LOCAL = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+
+
 class Trace(Table):
     """Header fields that copies of a mail bear above its own octets: Received, Authentication-Results, Received-SPF."""
 
     authserv_id: str | None = None  # who says it, in Authentication-Results (RFC 8601); None: `hostname`
-    authentication: bool = True  # whether copies say what SPF, DKIM, DMARC and ARC found: DNS is asked for each
+    authentication: bool = True  # whether they say what SPF, DKIM, DMARC and ARC found: DNS is asked for each mail
+    local: tuple[NetworkText, ...] = LOCAL  # clients of which they do not say it: programs of one's own; nor do they of who logged in
 
 
 class Direct(Table):

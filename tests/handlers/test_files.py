@@ -17,6 +17,14 @@ RAW = b"Subject: x\r\nX-Odd: \xff\0\r\n\r\nbody\r\n"
 def test_maildir_takes_the_mail_as_it_came(one_step, tmp_path):
     assert one_step({"maildir": {"path": f"{tmp_path}/Mail"}}, make_mail(RAW)).state == "done"
     (delivered,) = (tmp_path / "Mail/new").iterdir()
+    above, mail = delivered.read_bytes().split(RAW[:4], 1)
+    assert RAW[:4] + mail == RAW
+    assert above.startswith(b"Return-Path: <")
+
+
+def test_maildir_without_trace_takes_nothing_but_the_mail(one_step, tmp_path):
+    assert one_step({"maildir": {"path": f"{tmp_path}/Mail", "trace": False}}, make_mail(RAW)).state == "done"
+    (delivered,) = (tmp_path / "Mail/new").iterdir()
     assert delivered.read_bytes() == RAW
     assert stat.S_IMODE(delivered.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "Mail/new").stat().st_mode) == 0o700

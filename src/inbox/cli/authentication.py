@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inbox.auth import Resolver
+    from inbox.auth.results import Results
     from inbox.config import Settings
-    from inbox.facts.authentication import Results
 
 
 @click.command()
@@ -47,7 +47,7 @@ def auth(file: str, ip: str | None, helo: str, sender: str | None, resolver: Pat
 
 
 def _results(file: str, ip: str | None, helo: str, sender: str | None, resolver: Resolver, settings: Settings) -> Results:
-    from inbox.facts.authentication import Results, author_of
+    from inbox.auth.results import Results, author_of
     from inbox.model import Envelope, Mail
     from inbox.parsing import parse
 

@@ -1,66 +1,27 @@
-"""Who really sent a mail, as facts: SPF, DKIM, DMARC, ARC, worked out from the kept octets and DNS, never from what header fields claim.
+"""Who really sent a mail, as facts: SPF, DKIM, DMARC, ARC, worked out from the kept octets and DNS, never from what header fields
+claim; only the word of a server that `[dns] trusted` names counts, for mail that it hands in.
 
 What one fact found out the others use; answers of DNS are remembered. No answer of DNS is `temperror`, never a silent pass: rules decide.
 """
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from inbox import auth
 from inbox.auth.dns import Dns, make_resolver
+from inbox.auth.reported import Reported, reported
+from inbox.auth.results import Results, author_of
+from inbox.auth.results_field import write_results, write_spf
 
 if TYPE_CHECKING:
     from inbox import Message
-    from inbox.auth import ArcResult, DkimResult, DmarcResult, Resolver, SpfResult
     from inbox.model import Mail
 
 _MAILS = 16
 _ORDER = ("pass", "temperror", "policy", "fail", "permerror", "neutral")
-
-
-@dataclass(eq=False)
-class Results:
-    """What is known of one mail; each is worked out when it is asked for, once."""
-
-    mail: Mail
-    author: str | None
-    resolver: Resolver
-    sealers: Sequence[str] = ()
-
-    @cached_property
-    def spf(self) -> SpfResult | None:
-        """None for mail of which no client is known."""
-        envelope = self.mail.envelope
-        return auth.spf(envelope.ip, envelope.sender, envelope.helo or "", self.resolver) if envelope.ip else None
-
-    @cached_property
-    def dkim(self) -> list[DkimResult]:
-        return auth.dkim(self.mail.raw, self.resolver, self.mail.received_at.timestamp())
-
-    @cached_property
-    def dmarc(self) -> DmarcResult:
-        return auth.dmarc(self.author, self.spf, self.dkim, self.resolver)
-
-    @cached_property
-    def arc(self) -> ArcResult:
-        return auth.arc(self.mail.raw, self.resolver)
-
-    @property
-    def verified(self) -> str | None:
-        """The author's domain, when something that passed belongs to it, or a listed sealer says that it did when the mail came to him."""
-        if not self.author:
-            return None
-        if self.dmarc.result == "pass" or self.dmarc.aligned:
-            return self.author
-        trusted = self.sealers and self.arc.result == "pass" and all(sealer in self.sealers for sealer in self.arc.sealers)
-        said = rf"\bdmarc\s*=\s*pass\b[^;]*\bheader\.from\s*=\s*{re.escape(self.author)}(?![\w.-])"
-        return self.author if trusted and re.search(said, self.arc.authentication or "", re.IGNORECASE) else None
 
 
 class Authentication:
@@ -105,6 +66,14 @@ class Authentication:
         """Domain of the author when SPF or DKIM proves it (aligned), or a sealer that `[dns] sealers` lists vouches for it; else absent."""
         return self._of(mail, message, settings).verified
 
+    def results(self, mail: Mail, message: Message, settings: Mapping[str, Any]) -> str:
+        """All of it in the words of Authentication-Results (RFC 8601), without the name of the server that says it."""
+        return write_results(self._of(mail, message, settings))
+
+    def received_spf(self, mail: Mail, message: Message, settings: Mapping[str, Any]) -> str | None:
+        """SPF in the words of Received-SPF (RFC 7208 section 9.1), without the name of the server; absent without a client's address."""
+        return write_spf(self._of(mail, message, settings))
+
     @property
     def facts(self) -> Mapping[str, Callable[..., object]]:
         return {
@@ -116,6 +85,8 @@ class Authentication:
             "arc": self.arc,
             "arc.sealer": self.arc_sealers,
             "verified": self.verified,
+            "authentication.results": self.results,
+            "authentication.received_spf": self.received_spf,
         }
 
     def _of(self, mail: Mail, message: Message, settings: Mapping[str, Any]) -> Results:
@@ -126,14 +97,18 @@ class Authentication:
                 self._dns[servers] = Dns(make_resolver(servers), float(settings.get("timeout", 20)))
             self._dns[servers].begin()
             sealers = tuple(name.lower() for name in settings.get("sealers", ()))
-            known = self._known[mail.id] = Results(mail, author_of(message), self._dns[servers], sealers)
+            known = self._known[mail.id] = Results(mail, author_of(message), self._dns[servers], sealers, _reported(mail, settings))
             while len(self._known) > _MAILS:
                 self._known.popitem(last=False)
         return known
 
 
-def author_of(message: Message) -> str | None:
-    """Domain of the one author; None when From names none, or several, or stands more than once."""
-    domains = {author.address.rpartition("@")[2].lower() for author in message.from_ if "@" in author.address}
-    fields = len(message.header("from"))
-    return next(iter(domains)) if len(domains) == 1 and fields == 1 else None
+def _reported(mail: Mail, settings: Mapping[str, Any]) -> Reported | None:
+    """What a server in front says, if the settings name it and the client is one of theirs."""
+    servers = frozenset(name.lower() for name in settings.get("trusted", ()))
+    if not servers or not mail.envelope.ip:
+        return None
+    client = ip_address(mail.envelope.ip)
+    client = getattr(client, "ipv4_mapped", None) or client
+    networks = [ip_network(text) for text in settings.get("trusted_from", ())]
+    return reported(mail.raw, servers) if any(client in network for network in networks) else None

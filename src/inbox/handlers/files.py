@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 _OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def maildir(mail: Mail, step: Step, *, path: str) -> str:
-    """Deliver the mail into a Maildir, once, as it came in.
+def maildir(mail: Mail, step: Step, copy: Callable[[], bytes], *, path: str, trace: bool = True) -> str:
+    """Deliver the mail into a Maildir, once, as it came in, with the trace fields above it.
 
-    path: the folder that holds tmp, new and cur; it is made when it is missing. A relative one begins where the program was started.
+    path: the folder that holds tmp, new and cur; it is made when it is missing. A relative one begins where the program was started. trace: whether
+    Return-Path, Received, Received-SPF and Authentication-Results stand above it; yes by default.
     """
     folder = Path(path)
     name = f"{int(mail.received_at.timestamp())}.{mail.id}_{step.n}.inbox"
@@ -30,21 +31,30 @@ def maildir(mail: Mail, step: Step, *, path: str) -> str:
             (folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
         if next((folder / "cur").glob(f"{name}*"), None) or (folder / "new" / name).exists():
             return f"{name} was there already"
-        _write(folder / "tmp" / name, folder / "new" / name, mail.raw)
+        _write(folder / "tmp" / name, folder / "new" / name, copy() if trace else mail.raw)
     return name
 
 
-def file(mail: Mail, message: Message, step: Step, *, path: str, format: Literal["eml", "json"] = "eml") -> str:  # noqa: A002  the word that users write
+def file(
+    mail: Mail,
+    message: Message,
+    step: Step,
+    copy: Callable[[], bytes],
+    *,
+    path: str,
+    format: Literal["eml", "json"] = "eml",  # noqa: A002  the word that users write
+    trace: bool = False,
+) -> str:
     """Write the mail into a folder, as a file named by its id.
 
     path: the folder, made when it is missing; a relative one begins where the program was started. format: eml, the octets as they came
-    in, or json, the message as `inbox parse` prints it together with its envelope.
+    in, or json, the message as `inbox parse` prints it together with its envelope. trace: for eml, whether trace fields stand above it (see maildir).
     """
     folder = Path(path)
     name = f"{mail.id}-{step.n}.{format}"
     with _as_deferred(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        content = mail.raw if format == "eml" else _json(mail, message)
+        content = _json(mail, message) if format == "json" else copy() if trace else mail.raw
         _write(folder / f".{name}.part", folder / name, content)
     return name
 

@@ -7,18 +7,31 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from inbox.errors import Failed
+from inbox.handlers import budgets
+from inbox.handlers.forward_budget import RATES, refuse_rounds
 from inbox.send import headers as guard
 from inbox.send.compose import on_top
+from inbox.sending import About
 
 if TYPE_CHECKING:
     from inbox import Message
     from inbox.model import Mail, Step
-    from inbox.ports import Outbox
+    from inbox.ports import Memory, Outbox
 
 MOST_HOPS, MOST_LOOPS = 50, 10
 
 
-def forward(mail: Mail, message: Message, step: Step, outbox: Outbox, *, to: str | list[str], from_: str | None = None) -> str:
+def forward(
+    mail: Mail,
+    message: Message,
+    step: Step,
+    settings: Mapping[str, Any],
+    memory: Memory,
+    outbox: Outbox,
+    *,
+    to: str | list[str],
+    from_: str | None = None,
+) -> str:
     """Pass the mail on, header and body unchanged, over the relay.
 
     to: one address or a list. from: envelope sender of the forwarded mail; by default the address that the mail came to (a report with null
@@ -26,8 +39,11 @@ def forward(mail: Mail, message: Message, step: Step, outbox: Outbox, *, to: str
     """
     own = step.recipients or mail.envelope.recipients
     refuse_loop(message, own)
+    refuse_rounds(mail, message, step, memory, settings)
     sender = None if mail.envelope.sender is None else from_ or (own[0] if own else None)
-    return outbox.send(sender, [to] if isinstance(to, str) else to, on_top(mail.raw, _fields(mail, own)))
+    return outbox.send(
+        sender, [to] if isinstance(to, str) else to, on_top(mail.raw, _fields(mail, own)), about=About(mail=mail.id, n=step.n)
+    )
 
 
 def refuse_loop(message: Message, own: tuple[str, ...]) -> None:
@@ -57,8 +73,9 @@ def _protocol(mail: Mail) -> str:
     return base + ("S" if mail.envelope.tls else "") + ("A" if mail.envelope.auth else "")
 
 
-def check(options: Mapping[str, Any], recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
+def check(options: Mapping[str, Any], recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:
     """Problems of the options, found at load: addresses that are none, a forward to the rule's own recipient."""
+    yield from budgets.problems("forward", settings, RATES)
     to = options["to"]
     own = {recipient.lower() for recipient in recipients}
     for address in [to] if isinstance(to, str) else to:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbox import reply_address
 from inbox.errors import Failed
-from inbox.handlers import reply_budget, reply_guard, reply_text
+from inbox.handlers import budgets, reply_budget, reply_guard, reply_text
 from inbox.options import Jinja, Seconds, Secret, Template
 from inbox.send import headers as guard
 from inbox.send.compose import Draft, compose
@@ -182,7 +182,7 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Ma
         yield "reply_value and reply_key go together"
     yield from reply_text.problems(options)
     yield from reply_guard.problems(options.get("from_date"), options.get("until_date"), options.get("timezone") or "UTC")
-    yield from reply_budget.problems(settings)
+    yield from budgets.problems("reply", settings, reply_budget.RATES)
     if guard.clean(options.get("subject") or "") != (options.get("subject") or "").strip():
         yield "subject is one line"
     if options.get("from_") and "{" not in options["from_"]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inbox.auth import organizational_domain
+from inbox.handlers.budgets import rates, within
 from inbox.ports import Budget
-from inbox.rates import Rate
 
 if TYPE_CHECKING:
     from inbox.model import Mail, Step
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 RATES: Mapping[str, str] = {"per_sender": "5/1d", "per_domain": "100/1h", "in_all": "1000/1h"}
 """Settings of `[handlers.reply]` and their defaults; `off` lifts one."""
-MOST = 10_000
 
 _WORDS: Mapping[str, str] = {
     "once": "this sender answers our replies, and had one within {within}",
@@ -46,31 +45,8 @@ def used_up(mail: Mail, step: Step, memory: Memory, settings: Mapping[str, Any],
     sender = same_sender(mail.envelope.sender or "")
     domain = sender.rpartition("@")[2]
     keys = {"per_sender": sender, "per_domain": organizational_domain(domain) or domain, "in_all": ""}
-    rates = {name: rate for name in RATES if (rate := Rate.read(str(settings.get(name, RATES[name]))))}
-    budgets = {Budget(f"reply {name} {keys[name]}", *rate): name for name, rate in rates.items()}
+    budgets = {Budget(f"reply {name} {keys[name]}", *rate): name for name, rate in rates(settings, RATES).items()}
     if once:
         budgets = {Budget(f"reply once {sender}", 1, once): "once", **budgets}
     found = memory.take(mail, step.n, list(budgets))
-    return None if found is None else (budgets[found], _WORDS[budgets[found]].format(number=found.number, within=_within(found.seconds)))
-
-
-def _within(seconds: float) -> str:
-    for size, word in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {word}"
-    return f"{seconds:g} s"
-
-
-def problems(settings: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with `[handlers.reply]`, found at load."""
-    for name, value in settings.items():
-        if name not in RATES:
-            yield f"[handlers.reply] has no setting {name!r}; it has {', '.join(RATES)}"
-            continue
-        try:
-            rate = Rate.read(str(value))
-        except ValueError as error:
-            yield f"[handlers.reply] {name}: {error}"
-        else:
-            if rate and rate.number > MOST:
-                yield f"[handlers.reply] {name}: {rate.number} is too many to remember; at most {MOST}, within a shorter time, or off"
+    return None if found is None else (budgets[found], _WORDS[budgets[found]].format(number=found.number, within=within(found.seconds)))
