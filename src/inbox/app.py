@@ -117,8 +117,17 @@ class Inbox:
     # the path
 
     def judge(self, mail: Mail) -> Plan:
-        """Parse, inspect, decide: the plan for a mail under the rules in force. Never raises for what a mail or a fact does."""
-        return self._judge(self._facts(mail))
+        """Parse, inspect, decide: the plan for a mail under the rules in force.
+
+        Never raises for what a mail does, or a fact that fails; Deferred when a fact that was asked for wants to be asked again later.
+        """
+        facts = self._facts(mail)
+        plan = self._judge(facts)
+        if facts.later:
+            self._forget(mail)
+            waits = [error.retry_after for error in facts.later.values() if error.retry_after]
+            raise Deferred("; ".join(f"fact {name}: {error}" for name, error in facts.later.items()), max(waits, default=None))
+        return plan
 
     def judge_before_reply(self, mail: Mail) -> Plan:
         """The same, before the sender is answered. Deferred when the plan refuses somebody while a fact failed: a fault is no refusal."""
@@ -219,7 +228,7 @@ class Inbox:
         if len(served) < len(recipients):
             strangers = {recipient: RELAY_DENIED for recipient in recipients if recipient not in served}
             plan = replace(plan, refused={**plan.refused, **strangers})
-        if self.counter:
+        if self.counter and not facts.later:
             for decision in plan.decisions:
                 if decision.matched:
                     self.counter.count("inbox_rule_matched_total", rule=decision.rule)
@@ -236,6 +245,7 @@ class Inbox:
         if handler is None:
             raise Deferred(f"handler {step.handler!r} is not installed here; install its plugin and the step is tried again")
         facts = self._facts(mail)
+        facts.acting = True
         materials = replace(
             facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier, counter=self.counter
         )
@@ -248,15 +258,18 @@ class Inbox:
             if known.materials.mail.content.path == mail.content.path:
                 self._open.move_to_end(mail.id)
                 return known
-            self._open_octets -= mail.size  # its octets lie elsewhere now: a function has removed the file of its last event
-            del self._open[mail.id]
+            self._forget(mail)  # its octets lie elsewhere now: a function has removed the file of its last event
         self._open[mail.id] = facts = self._facts_of(mail, self.memory)
         self._open_octets += mail.size
         while len(self._open) > _OPEN_MAILS or (len(self._open) > 1 and self._open_octets > _OPEN_OCTETS):
-            _, gone = self._open.popitem(last=False)
+            self._forget(next(iter(self._open.values())).materials.mail)
+        return facts
+
+    def _forget(self, mail: Mail) -> None:
+        """What was found out about a mail; it is worked out anew."""
+        if gone := self._open.pop(mail.id, None):
             self._open_octets -= gone.materials.mail.size
             gone.materials.facts = None  # they know each other: so both go now, with their mail, and not when the collector comes
-        return facts
 
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
         materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)

@@ -131,6 +131,17 @@ def due(
     return now + timedelta(seconds=wait)
 
 
+def put_off(
+    attempt: int, first: datetime, now: datetime, work: Work, detail: str, wish: float | None = None
+) -> tuple[Outcome, datetime | None]:
+    """What becomes of a mail that cannot be judged now, for the `attempt`-th time: an outcome of the mail itself (n 0), and when it is judged
+    again: as a deferred step would be; never, and it is held, when `retry_for` is over.
+    """
+    at = due(attempt, first, now, work, wish)
+    words = f"not judged yet: {detail}" if at else f"could not be judged: {detail}; `inbox quarantine release` tries it again"
+    return Outcome(0, "deferred" if at else "held", attempt, words[:1000].replace("\0", ""), now), at
+
+
 def attempt(
     step: Step, call: Callable[[], Any], number: int, first: datetime, work: Work, seconds: float | None = None, mail: str | None = None
 ) -> Ended:

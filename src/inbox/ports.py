@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -11,6 +12,14 @@ from inbox.sending import About, Answers, EventType, Letter, SendingEvent
 
 NOTHING = About()
 """A letter that events say nothing more of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a fact may answer in place of a value: the value, and what receipts say of it; `Noted(None, why)`: absent, through no fault."""
+
+    value: Value
+    note: str
 
 
 class Facts(Protocol):

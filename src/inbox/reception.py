@@ -62,7 +62,7 @@ class Reception:
         mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
         facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._quick, rules.secrets)
         refusal = admit(rules, facts, recipient)
-        return INTERNAL if refusal and facts.failed else refusal
+        return INTERNAL if refusal and (facts.failed or facts.later) else refusal
 
     async def take(self, mail: Mail) -> Sequence[Reply]:
         """Keep a mail and answer for each recipient, in order. A 250 means: durable, under the id that the text ends with."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from inbox.deadline import TimeUp
-from inbox.errors import StoreError
+from inbox.errors import Deferred, StoreError
 from inbox.model import Mail, MailState, Plan, Receipt
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
@@ -19,6 +19,7 @@ from inbox.store.suppression import Suppression
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
+    from inbox.tables import Work
 
 _LOG = logging.getLogger("inbox.inline")
 _GRACE = timedelta(seconds=10)
@@ -56,6 +57,9 @@ class InlineStore(Journal, Protocol):
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """Somebody died or gave up over a mail; at `limit` strikes it is quarantined. How often that happened is returned."""
+
+    def put_off(self, mail_id: str, detail: str, settings: Work, wish: float | None = None) -> None:
+        """A mail cannot be judged now: let go of it; it is due again as a step that was deferred would be, or in quarantine after `retry_for`."""
 
     def claim_due(self, holder: str, until: datetime, limit: int, strikes: int = 3) -> list[Claim]:
         """Take in hand, until `until`, up to `limit` mails with something due: a step that was deferred, a hold that ran out, what operators
@@ -158,6 +162,9 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
             plan = store.planned(mail, judged)
     except StoreError:
         raise
+    except Deferred as error:
+        store.put_off(mail.id, str(error), work, error.retry_after)
+        return store.receipt(mail.id)
     except (Exception, TimeUp) as error:
         _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
         store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}"[:_DETAIL], work.strikes)
