@@ -291,6 +291,7 @@ class Work(Table):
     send_timeout: Seconds = 660  # of steps that send: a next hop may take 10 minutes for its last answer
     fact_timeout: Seconds = 10
     judge_timeout: Seconds = 30
+    judges: int = Field(default=4, ge=1)  # processes that judge mail before the 250, started when they are needed
     memory: int = Field(default=1024 * MIB, gt=0)  # address space of one worker process beyond what it starts with
     strikes: int = Field(default=3, gt=0)
     retry: tuple[Seconds, ...] = (60, 300, 900, 3600)
