@@ -165,7 +165,7 @@ def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
 
 def expired(mail: Mail, step: Step, why: str | None) -> list[SendingEvent]:
     """A bounce for each recipient of a step of such a mail that was given up, since it was tried for as long as steps are."""
-    names = {name: step.options.get(name) for name in ("identity", "template", "variant")}
+    names = {name: step.options.get(name) for name in ("identity", "template", "variant", "experiment")}
     now = datetime.now(UTC)
     return [
         SendingEvent(f"{mail.id}.0:{one}:bounce", "bounce", now, mail.id, one, subtype="transient/expired", detail=why, **names)
