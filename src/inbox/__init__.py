@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from inbox.parsing.addresses import Address as Address
     from inbox.parsing.message import Message as Message
     from inbox.parsing.threads import Threads as Threads
+    from inbox.ports import Noted as Noted
     from inbox.reply_tokens import ReplyToken as ReplyToken
     from inbox.reply_tokens import read_reply_address as read_reply_address
     from inbox.reply_tokens import reply_address as reply_address
@@ -49,6 +50,7 @@ _HOMES = {
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Done", "Envelope", "Mail", "Outcome", "Plan", "Raw", "Receipt", "Reply", "Row", "Step"), "model"),
     **dict.fromkeys(("Seconds", "Secret", "Template"), "options"),
+    "Noted": "ports",
     "parse": "parsing",
     "Address": "parsing.addresses",
     "Message": "parsing.message",

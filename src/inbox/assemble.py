@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from inbox.app import Inbox
 from inbox.errors import Problem, RulesError
 from inbox.plugins import Plugins
-from inbox.ports import Ledger
+from inbox.ports import Ledger, Queue
 from inbox.rules import Rules, Translated, check, load, load_text
-from inbox.send.smtp import Relay
+from inbox.send.identities import Identities
+from inbox.send.outbound import Outbound
+from inbox.send.sender import Sender
+from inbox.send.transports import open_transport
+from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -35,11 +39,33 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         settings=settings,
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
-        outbox=Relay(settings.relay, settings.hostname),
+        outbox=open_outbox(settings, store),
+        queue=queue_of(store),
         ledger=store if isinstance(store, Ledger) else None,
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )
+
+
+def open_outbox(settings: Settings, store: InlineStore | None = None) -> Outbound:
+    """The way out that the settings describe; with a store, what becomes of each recipient is noted there."""
+    ledger = store if isinstance(store, Ledger) else None
+    return Outbound(settings, Identities(settings), lambda url: open_transport(url, settings), ledger)
+
+
+def open_sender(settings: Settings, store: InlineStore) -> Sender:
+    """What takes mail that is made here; no rules are needed for that."""
+    return Sender(settings, Identities(settings), queue_of(store), store if isinstance(store, Ledger) else None)
+
+
+def open_dry_sender(settings: Settings) -> Sender:
+    """The same without a store: what it prepares is kept nowhere."""
+    return Sender(settings, Identities(settings))
+
+
+def queue_of(store: InlineStore | None) -> Queue | None:
+    """Where mail waits that is to leave: the store itself, or for one without workers a queue for whoever comes by the clock."""
+    return store if store is None or isinstance(store, Queue) else InlineQueue(store)
 
 
 def load_rules(settings: Settings, plugins: Plugins) -> Rules:

@@ -34,6 +34,8 @@ from inbox.tables import (
     Notification,
     Parsing,
     Relay,
+    Scanner,
+    Scanners,
     Sending,
     Ses,
     Table,
@@ -45,6 +47,11 @@ from inbox.tables import (
 DNS_FACTS = frozenset(("spf", "dkim", "dkim.domain", "dmarc", "dmarc.policy", "arc", "arc.sealer", "verified", "dnsbl")) | {
     "authentication.results",
     "authentication.received_spf",
+}
+SCANNER_OF: Mapping[str, str] = {
+    **dict.fromkeys(("rspamd", "rspamd.score", "rspamd.symbols"), "rspamd"),
+    **dict.fromkeys(("spamassassin", "spamassassin.score", "spamassassin.tests"), "spamassassin"),
+    "virus": "clamav",
 }
 AWS_HANDLERS = frozenset(("s3", "sns", "sqs", "lambda", "ses-bounce", "dynamodb-put", "eventbridge", "notify"))
 
@@ -80,6 +87,7 @@ class Settings(Table):
     dns: Dns = Dns.model_construct()
     aws: Aws = Aws.model_construct()
     ses: Ses = Ses.model_construct()
+    scanners: Scanners = Scanners.model_construct()
     trace: Trace = Trace.model_construct()
     sending: Sending = Sending.model_construct()
     identities: Mapping[str, Identity] = Field(default_factory=dict)  # domains that mail is sent as
@@ -87,12 +95,24 @@ class Settings(Table):
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 
     def of(self, name: str) -> Mapping[str, Any]:
-        """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too, those that ask DNS `[dns]`. No plugin sees those of another."""
+        """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too, those that ask DNS `[dns]`, those of
+        scanners `[scanners.NAME]`. No plugin sees those of another.
+        """
         own = self.handlers.get(name, {})
+        if name in SCANNER_OF or name == "spam":
+            return {**self._scanner(name), **own}
         if name in DNS_FACTS:
             return {**self.dns.model_dump(), **own}
         said = {"verdicts": self.ses.verdicts} if self.ses.verdicts else {}
         return {**self.aws.model_dump(exclude_none=True), **said, **own} if name in AWS_HANDLERS else own
+
+    def _scanner(self, fact: str) -> Mapping[str, Any]:
+        """What the fact of a scanner is told. Its time ends before that of facts does: so it is the scanner's `on_error` that says what holds then."""
+        if fact == "spam":
+            used = [one.on_error for one in (self.scanners.rspamd, self.scanners.spamassassin) if one.server]
+            return {"on_error": max(used, default="open", key=("open", "closed", "defer").index)}
+        table: Scanner = getattr(self.scanners, SCANNER_OF[fact])
+        return {**table.model_dump(), "timeout": min(table.timeout, 0.9 * self.work.fact_timeout)}
 
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inbox.deadline import TimeUp, time_limit
+from inbox.errors import Deferred
 from inbox.model import EMPTY, Envelope, Mail, Value
 from inbox.options import with_secrets
-from inbox.ports import Counter, Facts, Memory, Outbox
+from inbox.ports import Counter, Facts, Memory, Noted, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,7 @@ class Materials:
     earlier: tuple[Step, ...] = ()
     copy: Callable[[], bytes] | None = None
     counter: Counter | None = None
+    forwarder: Any = None  # an inbox.send.forwarder.Forwarder, which stands above this floor
 
     @property
     def envelope(self) -> Envelope:
@@ -60,7 +62,12 @@ class Materials:
 
 
 class MailFacts:
-    """The facts of one mail (`inbox.ports.Facts`). `failed`: those that could not be had, through no doing of the mail."""
+    """The facts of one mail (`inbox.ports.Facts`). `failed`: those that could not be had, through no doing of the mail.
+
+    `later`: those that must be had before anything is decided: they raised Deferred, or failed and are told `on_error: defer` (or `closed`) by
+    their options or settings. They are absent, and whoever judges judges again later. With `acting` they raise Deferred instead: a handler
+    that asks for one is tried again.
+    """
 
     def __init__(
         self, materials: Materials, plugins: Plugins, named: Mapping[str, NamedFact], settings: Settings, secrets: Mapping[str, str] = EMPTY
@@ -69,6 +76,8 @@ class MailFacts:
         materials.facts = self
         self._plugins, self._named, self._settings, self._secrets = plugins, named, settings, secrets
         self.failed: set[str] = set()
+        self.later: dict[str, Deferred] = {}
+        self.acting = False
         self._left: float = settings.work.judge_timeout
         self._values: dict[str, Value] = {}
         self._notes: dict[str, str] = {}
@@ -76,6 +85,9 @@ class MailFacts:
     def get(self, name: str) -> Value:
         if name not in self._values:
             self._values[name] = self._compute(name)
+        if self.acting and name in self.later:
+            del self._values[name]
+            raise self.later.pop(name)
         return self._values[name]
 
     def note(self, name: str) -> str | None:
@@ -90,18 +102,36 @@ class MailFacts:
         own = False
         try:
             if fact.extension.trivial:
-                return _value(self._call(fact))
+                return self._noted(name, self._call(fact))
             with self._limit() as own:
-                return _value(self._call(fact))
+                return self._noted(name, self._call(fact))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a fact of a stranger may raise anything; the mail goes on without it
             if isinstance(error, TimeUp) and not own:
                 raise  # the limit of the step, or of the fact that asks for this one
-            self.failed.add(name)
-            self._notes[name] = f"fact failed: {type(error).__name__}: {error}"
-            _LOG.warning("fact failed", exc_info=True, extra={"fact": name, "mail": self.materials.mail.id})
+            self._failed(name, fact, error)
             return None
+
+    def _failed(self, name: str, fact: NamedFact, error: BaseException) -> None:
+        about = {"fact": name, "mail": self.materials.mail.id}
+        if isinstance(error, Deferred):
+            self.later[name] = error
+            self._notes[name] = f"deferred: {error}"
+            _LOG.info("fact deferred", extra={**about, "why": str(error)})
+            return
+        self._notes[name] = f"fact failed: {type(error).__name__}: {error}"
+        if (fact.options.get("on_error") or self._settings.of(fact.extension.name).get("on_error")) in ("defer", "closed"):
+            self.later[name] = Deferred(self._notes[name])
+        else:
+            self.failed.add(name)
+        _LOG.warning("fact failed", exc_info=error, extra=about)
+
+    def _noted(self, name: str, found: object) -> Value:
+        if not isinstance(found, Noted):
+            return _value(found)
+        self._notes[name] = found.note
+        return _value(found.value)
 
     @contextmanager
     def _limit(self) -> Iterator[bool]:

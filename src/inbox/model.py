@@ -23,6 +23,7 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Value = None | bool | int | float | str | tuple[Any, ...]
 """What a fact can be. None: absent. A tuple: a condition holds when it holds for any item."""
 
+
 OutcomeState = Literal["done", "deferred", "failed", "dead", "skipped", "suppressed", "held", "refused"]
 """done; deferred: due again; failed: given up, the rule goes on; dead: given up, somebody must look; skipped: an earlier step of the
 rule ended it; suppressed: not sent, since its recipients are on the suppression list; held: the mail is in quarantine; refused: the

@@ -38,13 +38,14 @@ _GIVEN_UP: Mapping[str, OutcomeState] = {"retry": "dead", "continue": "failed", 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What one attempt came to: its outcome, the row to be written with it, when the step is due again if it was deferred, and which later
-    steps it has ended.
+    steps it has ended. `expired`: it was given up since it was tried for as long as steps are.
     """
 
     outcome: Outcome
     row: Row | None = None
     due_at: datetime | None = None
     stop: Literal["rule", "all"] | None = None
+    expired: bool = False
 
 
 def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -129,6 +130,17 @@ def due(
     chance = random.uniform(-1, 1) if spread is None else spread  # noqa: S311  spreads load, hides nothing
     wait = max(base * (1 + 0.2 * chance), min(wish or 0, 86_400))
     return now + timedelta(seconds=wait)
+
+
+def put_off(
+    attempt: int, first: datetime, now: datetime, work: Work, detail: str, wish: float | None = None
+) -> tuple[Outcome, datetime | None]:
+    """What becomes of a mail that cannot be judged now, for the `attempt`-th time: an outcome of the mail itself (n 0), and when it is judged
+    again: as a deferred step would be; never, and it is held, when `retry_for` is over.
+    """
+    at = due(attempt, first, now, work, wish)
+    words = f"not judged yet: {detail}" if at else f"could not be judged: {detail}; `inbox quarantine release` tries it again"
+    return Outcome(0, "deferred" if at else "held", attempt, words[:1000].replace("\0", ""), now), at
 
 
 def attempt(
@@ -247,7 +259,7 @@ class Run:
 def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:
     at = due(number, first, datetime.now(UTC), work, wish)
     if at is None:
-        return gave_up(step, number, f"given up: {detail}")
+        return replace(gave_up(step, number, f"given up: {detail}"), expired=True)
     return Ended(_outcome(step, "deferred", number, detail), due_at=at)
 
 

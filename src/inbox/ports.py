@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -11,6 +12,14 @@ from inbox.sending import About, Answers, EventType, Letter, SendingEvent
 
 NOTHING = About()
 """A letter that events say nothing more of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a fact may answer in place of a value: the value, and what receipts say of it; `Noted(None, why)`: absent, through no fault."""
+
+    value: Value
+    note: str
 
 
 class Facts(Protocol):
@@ -61,11 +70,22 @@ class Outbox(Protocol):
         """
 
 
+@runtime_checkable
+class Queue(Protocol):
+    """Where mail that is to leave waits, durably, until it is worked on."""
+
+    def keep_all(self, mails: Sequence[tuple[Mail, Plan]]) -> list[str]:
+        """Keep mails with their plans; the ids under which they are kept. A source key that is there already is the same mail."""
+
+
 class Transport(Protocol):
     """A way to the next hop: an SMTP server, SES, a folder, the recipients' own servers."""
 
     def deliver(self, letter: Letter) -> Answers:
         """Hand over one letter; an answer for each of its recipients. Deferred when it cannot be tried now; it never raises for an answer."""
+
+    def rates(self) -> Sequence[str]:
+        """Rates that the next hop allows us (`"14/1s"`), as far as it says so."""
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from inbox.errors import Deferred, InboxError
 from inbox.inspect import MailFacts, Materials
 from inbox.model import INTERNAL, Envelope, Mail, Plan, Raw, Reply
 from inbox.rules import RELAY_DENIED, Rules, admit
+from inbox.send.return_paths import ReturnPaths, is_srs
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -52,17 +54,27 @@ class Reception:
     ) -> None:
         self._rules, self._keeper, self._judge = rules, keeper, judge
         self._plugins, self._memory, self._counter = plugins, memory, counter
+        self._return_paths = ReturnPaths(settings)
         self._quick = settings.model_copy(update={"work": settings.work.model_copy(update={"fact_timeout": _AT_RCPT})})
 
     def admit(self, envelope: Envelope, recipient: str) -> Reply | None:
         """None when the recipient may be served, else the refusal: unknown domain, or a rule that refuses on envelope facts alone."""
         rules = self._rules()
+        if is_srs(recipient) and rules.accepts(recipient) and (home := self._home(envelope, recipient)) is not None:
+            return home if isinstance(home, Reply) else None
         if not rules.gate:  # no rule has a say yet
             return None if rules.accepts(recipient) else RELAY_DENIED
         mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
         facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._quick, rules.secrets)
         refusal = admit(rules, facts, recipient)
-        return INTERNAL if refusal and facts.failed else refusal
+        return INTERNAL if refusal and (facts.failed or facts.later) else refusal
+
+    def _home(self, envelope: Envelope, recipient: str) -> str | Reply | None:
+        """Whether a report may come home along this return path of ours (`inbox.send.return_paths`)."""
+        try:
+            return self._return_paths.home(envelope.sender, recipient, time.time())
+        except Deferred:
+            return INTERNAL
 
     async def take(self, mail: Mail) -> Sequence[Reply]:
         """Keep a mail and answer for each recipient, in order. A 250 means: durable, under the id that the text ends with."""

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from inbox.model import Json, id_time, isoformat
+from inbox.model import Decision, Json, Mail, Plan, Step, id_time, isoformat
+
+SENT = "send"
+"""Envelope source of a mail that was made here to leave: no rule judges it, its plan was kept with it."""
 
 EventType = Literal[
     "send",
@@ -111,6 +114,23 @@ class Answer:
 
 Answers = Mapping[str, Answer]
 """One for each recipient of a letter."""
+
+
+def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a mail that was made here: one step for each recipient, so that each has a state of its own. The same mail, the same plan."""
+    recipients = mail.envelope.recipients
+    steps = tuple(Step(number, SENT, "deliver", options or {}, (recipient,)) for number, recipient in enumerate(recipients, 1))
+    return Plan(SENT, decisions=(Decision(SENT, True, recipients),), steps=steps)
+
+
+def expired(mail: Mail, step: Step, why: str | None) -> list[SendingEvent]:
+    """A bounce for each recipient of a step of such a mail that was given up, since it was tried for as long as steps are."""
+    names = {name: step.options.get(name) for name in ("identity", "template", "variant")}
+    now = datetime.now(UTC)
+    return [
+        SendingEvent(f"{mail.id}.0:{one}:bounce", "bounce", now, mail.id, one, subtype="transient/expired", detail=why, **names)
+        for one in step.recipients
+    ]
 
 
 _AUTOMATIC_ID = re.compile(r"<?([0-9a-hjkmnp-tv-z]{20})\.\d{1,6}\.auto@[^<>@\s]+>?", re.IGNORECASE)

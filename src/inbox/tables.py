@@ -30,6 +30,14 @@ def _listener(text: str) -> str:
     return text
 
 
+def _server(text: str) -> str:
+    """`HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH`; ValueError says the form."""
+    found = re.fullmatch(r"unix:/.+|(?:\[[0-9a-fA-F:.]+\]|[^:\s\[\]/]+):(\d{1,5})", text)
+    if not found or (found[1] and not 0 < int(found[1]) < 65_536):
+        raise ValueError(f"{text!r} is no server; write HOST:PORT, [::1]:PORT or unix:/PATH/OF/SOCKET")
+    return text
+
+
 def _network(text: str) -> str:
     return str(read_network(text))
 
@@ -51,6 +59,7 @@ def _folder(path: Path) -> Path:
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
+Server = Annotated[str, AfterValidator(_server)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
@@ -150,6 +159,41 @@ class Dns(Table):
     sealers: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()  # authserv-ids of servers in front, whose Authentication-Results are taken instead of asking (RFC 8601)
     trusted_from: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1/128")  # clients that may bring them
+
+
+class Scanner(Table):
+    """A server that mail is shown to, and what holds when it gives no answer.
+
+    `timeout`: for the whole of one scan, within `work.fact_timeout`. `on_error`: defer: judge the mail later; open: as if it had not been
+    asked; closed: as if it had found something. A mail larger than `size` octets is not shown to it.
+    """
+
+    server: Server | None = None
+    timeout: Positive = 8
+    size: int = Field(default=25 * MIB, gt=0)
+    on_error: Literal["open", "closed", "defer"] = "defer"
+
+
+class Rspamd(Scanner):
+    """`password`: of a controller or a proxy that asks for one."""
+
+    size: int = Field(default=50 * MIB, gt=0)
+    password: Reference | None = None
+
+
+class SpamAssassin(Scanner):
+    """`user`: whose preferences spamd reads."""
+
+    size: int = Field(default=500 * 1024, gt=0)  # as spamc has it: larger mail is hardly ever spam, and takes long
+    user: str | None = None
+
+
+class Scanners(Table):
+    """Servers that say whether mail is spam or has a virus (docs/scanners.md); those without `server` are not asked."""
+
+    rspamd: Rspamd = Rspamd.model_construct()
+    spamassassin: SpamAssassin = SpamAssassin.model_construct()
+    clamav: Scanner = Scanner.model_construct()
 
 
 class Relay(Table):

@@ -12,6 +12,7 @@ from inbox.facts import (
     attachments,
     authentication,
     bayes,
+    clamav,
     dnsbl,
     envelope,
     headers,
@@ -21,8 +22,12 @@ from inbox.facts import (
     kinds,
     moment,
     reply_token,
+    rspamd,
+    spam,
+    spamassassin,
     verdicts,
 )
+from inbox.facts.scanning import checked
 from inbox.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -48,4 +53,10 @@ def register_facts(register: Register) -> None:
     register("rate", history.rate)
     register("dnsbl", dnsbl.BlockLists().dnsbl, check=dnsbl.check)
     register("keywords", keywords.keywords, check=keywords.check)
+    register("virus", clamav.ClamAV().virus, check=checked("ClamAV"))
+    for name, function in rspamd.Rspamd().facts.items():
+        register(name, function, check=checked("Rspamd"))
+    for name, function in spamassassin.SpamAssassin().facts.items():
+        register(name, function, check=checked("SpamAssassin"))
+    register("spam", spam.spam)
     register("bayes", bayes.bayes, check=bayes.check)

@@ -69,14 +69,14 @@ def judge(part: Part, reader: Reader, person: Person | None, captures: Captures)
 def _judge_condition(condition: Condition, reader: Reader, person: Person | None, captures: Captures) -> Verdict:
     if condition.personal:
         value = person.fact(condition.fact) if person else None
-        items, seen, absent = items_of(value), shorten(value), None
+        items, seen, said = items_of(value), shorten(value), None
     else:
         items, seen = reader.items(condition.fact), reader.shown(condition.fact)
-        absent = None if items else reader.facts.note(condition.fact)
+        said = reader.facts.note(condition.fact)
     found = next((item for item in items if condition.operation.test(item)), None)
     if found is not None and condition.operation.patterns:
         _capture(condition.operation, found, captures)
-    note = (absent or "absent") if not items else _unreadable(condition.operation, items)
+    note = (said or "absent") if not items else _unreadable(condition.operation, items) or said
     matched = (found is not None) == condition.wanted
     return Verdict(condition.fact, condition.operator, condition.value, seen, matched, note=note, recipient=_who(condition, person))
 

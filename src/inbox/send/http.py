@@ -220,7 +220,7 @@ def _exchange(
         secured = _secured(plain, place, deadline) if place.scheme == "https" else plain
         with secured:
             connection = http.client.HTTPConnection(place.host, place.port)
-            connection.sock = _Limited(secured, deadline)
+            connection.sock = Limited(secured, deadline)
             fields = {**headers, "Host": place.netloc, "Connection": "close", "Accept-Encoding": "identity"}
             connection.request(method, place.path, body or None, {name: value.encode() for name, value in fields.items()})
             return read(connection.getresponse())
@@ -274,26 +274,26 @@ def _secured(plain: socket.socket, place: Target, deadline: float) -> ssl.SSLSoc
     return ssl.create_default_context().wrap_socket(plain, server_hostname=place.host)
 
 
-class _Limited:
-    """What http.client needs of a socket, with one deadline for everything and an end after 64 KiB."""
+class Limited:
+    """What http.client needs of a socket, with one deadline (monotonic seconds) for everything; no more than `most` octets are read."""
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self.connection, self.deadline = connection, deadline
+    def __init__(self, connection: socket.socket, deadline: float, most: int = MOST_READ) -> None:
+        self.connection, self.deadline, self.most = connection, deadline, most
 
     def sendall(self, octets: bytes) -> None:
         self.connection.settimeout(max(self.deadline - time.monotonic(), 0.001))
         self.connection.sendall(octets)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self.connection, self.deadline), 8192)
+        return io.BufferedReader(_Reader(self.connection, self.deadline, self.most), 8192)
 
     def close(self) -> None:
         """http.client closes before it has read the answer; who opened the connection closes it."""
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self.connection, self.deadline, self.left = connection, deadline, MOST_READ
+    def __init__(self, connection: socket.socket, deadline: float, most: int) -> None:
+        self.connection, self.deadline, self.left = connection, deadline, most
 
     def readable(self) -> bool:
         return True

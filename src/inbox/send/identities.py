@@ -48,7 +48,7 @@ class Identity:
     @property
     def amazon(self) -> bool:
         """Whether Amazon SES sends its mail: SES writes Date and Message-ID anew, and takes one DKIM-Signature only (SES, header fields)."""
-        return bool(self.transport and _AMAZON.match(self.transport))
+        return is_amazon(self.transport)
 
     @property
     def signing_key(self) -> SigningKey | None:
@@ -166,4 +166,9 @@ class Identities:
                 _log.warning("others may read the key %s; chmod 600 %s", path, path)
 
 
-__all__ = ["EDWARDS", "FOLDER", "Identities", "Identity"]
+def is_amazon(transport: str | None) -> bool:
+    """Whether a way that mail leaves is Amazon SES: its API, or its SMTP interface."""
+    return bool(transport and _AMAZON.match(transport))
+
+
+__all__ = ["EDWARDS", "FOLDER", "Identities", "Identity", "is_amazon"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from inbox.model import Mail, MailState, Plan, new_id
 from inbox.store.arrivals import Arrivals
@@ -13,6 +14,9 @@ from inbox.store.inline import Arrived, Words
 from inbox.store.leases import HELD, STRIKES, alive, hold, holder_of, until_of
 from inbox.store.values import text
 from inbox.store.work import CLAIMED, Work
+
+if TYPE_CHECKING:
+    from inbox.tables import Work as WorkSettings
 
 _FAMILY = """select seq, id, state, lease from inbox_mails where seq = ?1 union all
     select seq, id, state, lease from inbox_mails where first = ?1 order by seq"""
@@ -86,6 +90,11 @@ class Holds(Arrivals, Work):
         """As `inbox.store.inline.InlineStore.strike`."""
         self._hands.pop(mail_id, None)
         return super().strike(mail_id, n, detail, limit, due_at)
+
+    def put_off(self, mail_id: str, detail: str, settings: WorkSettings, wish: float | None = None) -> None:
+        """As `inbox.store.inline.InlineStore.put_off`."""
+        self._hands.pop(mail_id, None)
+        super().put_off(mail_id, detail, settings, wish)
 
     def let_go(self, holder: str) -> None:
         """As `inbox.store.inline.InlineStore.let_go`."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from inbox.deadline import TimeUp
-from inbox.errors import StoreError
-from inbox.model import Mail, MailState, Plan, Receipt
+from inbox.errors import Deferred, StoreError
+from inbox.model import Mail, MailState, Plan, Receipt, new_id
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
 from inbox.store.claims import Claim
@@ -19,6 +19,7 @@ from inbox.store.suppression import Suppression
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
+    from inbox.tables import Work
 
 _LOG = logging.getLogger("inbox.inline")
 _GRACE = timedelta(seconds=10)
@@ -27,6 +28,9 @@ _DETAIL = 1000
 
 Words = tuple[str | None, str, str | None]
 """What a mail is found by in lists and searches: its subject, its addresses and names, its text."""
+
+
+_MOMENT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ class InlineStore(Journal, Protocol):
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:
         """Somebody died or gave up over a mail; at `limit` strikes it is quarantined. How often that happened is returned."""
+
+    def put_off(self, mail_id: str, detail: str, settings: Work, wish: float | None = None) -> None:
+        """A mail cannot be judged now: let go of it; it is due again as a step that was deferred would be, or in quarantine after `retry_for`."""
 
     def claim_due(self, holder: str, until: datetime, limit: int, strikes: int = 3) -> list[Claim]:
         """Take in hand, until `until`, up to `limit` mails with something due: a step that was deferred, a hold that ran out, what operators
@@ -158,6 +165,9 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
             plan = store.planned(mail, judged)
     except StoreError:
         raise
+    except Deferred as error:
+        store.put_off(mail.id, str(error), work, error.retry_after)
+        return store.receipt(mail.id)
     except (Exception, TimeUp) as error:
         _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
         store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}"[:_DETAIL], work.strikes)
@@ -170,3 +180,27 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
     if state == "settled":
         box.tell(mail, receipt)
     return receipt
+
+
+class InlineQueue:
+    """A queue of mail that leaves (`inbox.ports.Queue`) in a store without workers: whoever comes by the clock (`work_due`) delivers it."""
+
+    def __init__(self, store: InlineStore) -> None:
+        self._store = store
+
+    def keep_all(self, mails: Sequence[tuple[Mail, Plan]]) -> list[str]:
+        """Keep mails with their plans, one by one; the ids under which they are kept. StoreError: those before it are kept."""
+        holder = f"queue-{new_id()}"
+        with _in_hand(self._store, holder):
+            ids = [self._keep(mail, plan, holder) for mail, plan in mails]
+        self._store.let_go(holder)
+        return ids
+
+    def _keep(self, mail: Mail, plan: Plan, holder: str) -> str:
+        arrived = self._store.arrive(mail, holder, datetime.now(UTC) + _MOMENT)
+        for claim in arrived.claims:
+            if claim.plan is None and claim.mail.envelope.recipients == mail.envelope.recipients:
+                self._store.planned(
+                    claim.mail, plan
+                )  # a mail that is left without it, by a crash just now, gets the same steps from `judge`
+        return arrived.id

@@ -14,15 +14,18 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
-from inbox.perform import ENDED, mail_state, next_step
+from inbox.perform import ENDED, mail_state, next_step, put_off
 from inbox.store.base import Base, index
 from inbox.store.claims import Claim
 from inbox.store.leases import BY_HAND, HELD, STRIKES, alive, until_of
 from inbox.store.rows import write_row
 from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of, to_json
+
+if TYPE_CHECKING:
+    from inbox.tables import Work as WorkSettings
 
 _FREE = "inbox_mails indexed by inbox_mails_due where state in ('kept', 'waiting') and lease is null"  # the planner would take the index on state
 CLAIMED = f"""select {MAIL_COLUMNS}, strikes, (select plan from inbox_plans where inbox_plans.seq = inbox_mails.seq) as plan
@@ -190,6 +193,24 @@ class Work(Base):
                 due_again = _after_crash(db, seq, now + strikes * _UNJUDGED_WAIT)
                 db.execute("update inbox_mails set due_at = ?, lease = null where seq = ?", (due_again, seq))
         return strikes
+
+    def put_off(self, mail_id: str, detail: str, settings: WorkSettings, wish: float | None = None) -> None:
+        """A mail cannot be judged now: it is due again as a step that was deferred would be (`inbox.perform.due`), with an outcome of the
+        mail itself (n 0); when `retry_for` is over it is quarantined instead. `wish`: seconds to wait at least.
+        """
+        now = datetime.now(UTC)
+        with self._connections.write() as db:
+            row = db.execute("select seq, received_at, state from inbox_mails where id = ?", (mail_id,)).fetchone()
+            if row is None or row["state"] != "kept":
+                return
+            tried = "select count(*) from inbox_outcomes where seq = ? and n = 0 and state = 'deferred'"
+            (before,) = db.execute(tried, (row["seq"],)).fetchone()
+            outcome, at = put_off(before + 1, moment(row["received_at"]), now, settings, detail, wish)
+            self._add_outcome(db, row["seq"], outcome)
+            db.execute(
+                "update inbox_mails set state = ?, due_at = ?, lease = null where seq = ?",
+                ("kept" if at else "quarantined", micros(at) if at else 0, row["seq"]),
+            )
 
     def _defer_crashed(self, db: sqlite3.Connection, seq: int, outcome: Outcome, due_at: datetime) -> None:
         """The attempt that killed its worker, as an outcome; nothing when the plan was not stored yet, or the step has ended."""

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inbox.deadline import TimeUp, time_limit
-from inbox.errors import Failed, StoreError
+from inbox.errors import Deferred, Failed, StoreError
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
 from inbox.perform import Ended, earlier, gave_up, ready, refusals, skipped, with_skips
 from inbox.plugins import BUILTINS
@@ -179,7 +179,7 @@ class Worker:
             self._act(hand)
 
     def _hand(self, claim: Claim) -> _Hand | None:
-        """Judge a mail unless that was done; None when it could not be and got a strike."""
+        """Judge a mail unless that was done; None when it could not be: it is judged later, or got a strike."""
         mail = claim.mail
         with self._slot.holding(mail.id, 0, self._work.judge_timeout):
             try:
@@ -187,6 +187,10 @@ class Worker:
                 hand = _Hand(claim, plan, dict(claim.states))
                 if not claim.states:
                     hand.words = self._box.words(mail)
+            except Deferred as error:
+                _LOG.info("a mail is judged later", extra={"mail": mail.id, "why": str(error)})
+                self._store.put_off(mail.id, str(error), self._work, error.retry_after)
+                return None
             except (Exception, TimeUp) as error:
                 _LOG.exception("a mail could not be judged", extra={"mail": mail.id})
                 self._store.strike(mail.id, 0, f"judging failed: {type(error).__name__}: {error}", self._work.strikes)

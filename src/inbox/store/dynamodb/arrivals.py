@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.errors import NotFound, StoreError
 from inbox.model import Mail, Outcome, new_id
+from inbox.perform import put_off
 from inbox.store.claims import Claim
 from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import OPEN, all_open, mail_key, odd, outcome_key, raw_key, source_key, step_key
@@ -19,7 +20,10 @@ from inbox.store.dynamodb.octets import SMALL
 from inbox.store.dynamodb.table import NEW, Action, Put, Update, When
 from inbox.store.inline import Arrived
 from inbox.store.leases import HELD, STRIKES
-from inbox.store.values import micros, text
+from inbox.store.values import micros, moment, text
+
+if TYPE_CHECKING:
+    from inbox.tables import Work
 
 _TRIES, _STALE = 20, 10
 """Tries; and how many more entries of an index are looked at than are wanted, as some are of a second ago."""
@@ -147,6 +151,21 @@ class Arrivals(Base):
                 self._hands.pop(mail_id, None)
                 return strikes
         raise StoreError(f"mail {mail_id} changed all the time; the strike is tried again")
+
+    def put_off(self, mail_id: str, detail: str, settings: Work, wish: float | None = None) -> None:
+        """As `inbox.store.inline.InlineStore.put_off`."""
+        item = self._table.get(mail_key(mail_id))
+        if item is None or item["state"] != "kept":
+            return
+        before = sum(outcome.state == "deferred" and not outcome.n for outcome in self._found(mail_id).outcomes())
+        outcome, at = put_off(before + 1, moment(item["received"]), self._now(), settings, detail, wish)
+        held = {"state": "quarantined", "open": "quarantined", "due": item["received"]}
+        pk, sk = outcome_key(mail_id, self._next())
+        noted = Put({"pk": pk, "sk": sk, "n": 0, **outcome_attributes(outcome)})
+        change = Update(mail_key(mail_id), {"due": micros(at)} if at else held, ("lease", "until"), when=_unchanged(item))
+        if not self._table.transact([change, noted]):
+            raise StoreError(f"mail {mail_id} changed meanwhile; it is judged by whoever has it now")
+        self._hands.pop(mail_id, None)
 
     def _struck(self, item: Item, n: int, detail: str, limit: int, otherwise: Mapping[str, Any]) -> int | None:
         """One strike more; at `limit` the mail is quarantined, else its item gets `otherwise`. None when the item has changed."""
