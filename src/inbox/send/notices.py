@@ -19,11 +19,11 @@ from inbox.aws.ses_events import event_json
 from inbox.errors import NotFound
 from inbox.model import Envelope, Mail, Plan, Step
 from inbox.send import headers as guard
-from inbox.sending import EventType, SendingEvent
+from inbox.sending import SENT, EventType, SendingEvent
 from inbox.tables import Notification
 
-SOURCE, SENT = "event", "send"
-"""The sources of mails that hold an event, and of mails that were made here to be sent."""
+SOURCE = "event"
+"""The source of mails that hold an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +52,18 @@ class Keeping(Protocol):
 
 
 def noted(
-    store: object,
+    store: Keeping,
     note: Callable[[], Sequence[SendingEvent]],
     events: Sequence[SendingEvent],
     notifications: Mapping[str, Notification],
     hostname: str,
 ) -> Sequence[SendingEvent]:
-    """Note events, and in the same transaction keep notices of those that are new and wanted. `note` gives those that are new.
-
-    A store that is not `Keeping` has the events alone: it is refused at the start where anybody wants notices.
-    """
-    if not wanted(events, notifications) or not isinstance(store, Keeping):
+    """Note events, and in the same transaction keep notices of those that are new and wanted. `note` gives those that are new."""
+    if not wanted(events, notifications):
         return note()
-    keeping: Keeping = store
-    with keeping.transaction():
+    with store.transaction():
         new = note()
-        keeping.keep_all([*notices(new, notifications, lambda event: _sent(keeping, event), hostname)])
+        store.keep_all([*notices(new, notifications, lambda event: _sent(store, event), hostname)])
     return new
 
 
