@@ -8,7 +8,6 @@ from email import message_from_bytes
 
 import pytest
 
-from inbox import feedback, parse
 from inbox.assemble import open_inbox
 from inbox.config import validate
 from inbox.errors import ConfigError
@@ -159,12 +158,3 @@ def test_what_cannot_be_told_is_found_at_the_start(tmp_path, store, asked, words
     with pytest.raises(ConfigError) as caught:
         open_inbox(validate({"rules": tmp_path / "rules.yaml", "notifications": {"ops": asked}}), store)
     assert words in str(caught.value)
-
-
-def test_a_notice_is_no_feedback_whatever_it_quotes(store, note):
-    store.note([event("send", minutes=0)])
-    (mail,) = note(
-        [event("delivery_delay", detail="451 4.2.1 Final-Recipient: joe@x.test mailbox full")],
-        ops={"to": "o@x.test", "events": ["delivery_delay"]},
-    )
-    assert feedback.read(parse(mail.raw), mail, store.sent) == ()
