@@ -20,7 +20,7 @@ from inbox.emf import Report
 from inbox.errors import ConfigError, InboxError, RulesError
 from inbox.metrics import Metrics, render
 from inbox.model import Reply
-from inbox.reception import Judge, Reception
+from inbox.reception import Judges, Reception
 from inbox.send.secret import return_path_secrets
 from inbox.sources.health import open_health
 from inbox.sources.smtp import Doors, open_doors
@@ -51,7 +51,7 @@ class Daemon:
         self.box = open_inbox(settings, self.store, self.metrics)
         remember(self.store, self.box.rules)
         self.keeper = Keeper(self.store)
-        self.judge = Judge(settings)
+        self.judge = Judges(settings)
         self.supervisor = Supervisor(settings, self.store, settings.workers)
         self.doors: Doors | None = None
         self.ses: Ses | None = None
@@ -96,9 +96,11 @@ class Daemon:
     async def _open_ses(self) -> Ses | None:
         if not (self.settings.sns or self.settings.sqs):
             return None
-        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  only who asks for it has its memory
+        from inbox.sources.ses.sending import attend  # noqa: PLC0415  only who asks for it has its memory
+        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  as above
 
-        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics)
+        ledger = self.box.ledger
+        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics, feedback=lambda feedback: attend(feedback, ledger))
 
     def _unsubscribing(self) -> Unsubscribing | None:
         sending, folder = self.settings.sending, self.settings.dir
@@ -226,6 +228,7 @@ class Daemon:
 
     def _gauges(self) -> list[Gauge]:
         gauges: list[Gauge] = [*self.store.stats(datetime.now(UTC)).gauges()]
+        gauges += [("inbox_identities_stopped", {"identity": identity}, 1) for identity in self.store.stopped()]
         if self.doors:
             gauges.append(("inbox_connections", {}, self.doors.connections))
         return gauges

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from inbox.send.submission import submission
+
 
 def test_a_mail_is_kept_at_once_and_delivered_by_a_worker(office, far_end):
     id_ = office.send(to=["alice@far.test", "bob@far.test"], bcc=["carol@far.test"])
@@ -55,3 +57,13 @@ def test_a_recipient_that_is_suppressed_has_that_as_its_outcome(office, far_end)
     assert far_end.recipients == ["bob@far.test"]
     assert ("suppressed", "alice@far.test") in office.events(id_)
     assert office.receipt(id_).state == "settled"
+
+
+def test_it_is_no_feedback_on_mail_that_was_sent_before(office):
+    """An answer that we send to a mail of ours is no answer that came in."""
+    first = office.send()
+    office.work(lambda: office.receipt(first).state == "settled")
+    raw = f"From: shop@example.com\r\nTo: alice@far.test\r\nIn-Reply-To: <{first}.0@example.com>\r\nSubject: Re: Hello\r\n\r\nmore\r\n"
+    second = office.sender.send(submission({"raw": raw.encode()})).id
+    office.work(lambda: office.receipt(second).state == "settled")
+    assert {kind for kind, _ in office.events(first)} == {"send", "delivery"}

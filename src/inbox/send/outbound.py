@@ -207,6 +207,7 @@ def _event(
         message_id=message_id,
         template=about.template,
         variant=about.variant,
+        experiment=about.experiment,
         subtype=subtype,
         detail=detail,
     )
