@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 
 
 def deliver(
-    mail: Mail, step: Step, outbox: Outbox, *, identity: str | None = None, template: str | None = None, variant: str | None = None
+    mail: Mail,
+    step: Step,
+    outbox: Outbox,
+    *,
+    identity: str | None = None,
+    template: str | None = None,
+    variant: str | None = None,
+    experiment: str | None = None,
 ) -> str:
     """Send a mail that `inbox send` or `Inbox.send` has made. Rules do not use it: `forward` passes on mail that came in.
 
-    identity: domain that it is sent as. template, variant: what it was made of, for events about it.
+    identity: domain that it is sent as. template, variant, experiment: what it was made of, for events about it.
     """
     if mail.envelope.source != SENT:
         raise Failed("deliver is for mail that was made here; use forward")
-    return outbox.send(mail.envelope.sender, step.recipients, mail.raw, about=About(mail.id, 0, identity, template, variant))
+    about = About(mail.id, 0, identity, template, variant, experiment)
+    return outbox.send(mail.envelope.sender, step.recipients, mail.raw, about=about)
 
 
 def check(_options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
