@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 SHARED ?= $(or $(INBOX_SHARED),../shared)
 FAULTS ?= --size full
 SECONDS ?= 60
+CASES ?= 100000
+WORLDS ?= 5000
 TARGETS ?=
 LAMBDA_PYTHON ?= 3.13
 ARCH ?= arm64
 RULES ?= rules.yaml
 
-.PHONY: run test test-aws lint types docs faults fuzz cases bench lambda-zip test-zip clean
+.PHONY: run test test-aws lint types docs faults injection loops fuzz cases bench lambda-zip test-zip clean
 
 run: $(VENV)/run
 	$(BIN)/inbox serve --http 127.0.0.1:8080
@@ -39,6 +41,14 @@ docs: $(VENV)/dev
 # Long proofs; the last results stand in docs/durability.md. Short: make faults FAULTS='--size short'; one: make faults FAULTS=kill9
 faults: $(VENV)/dev
 	INBOX_SHARED="$(abspath $(SHARED))" $(BIN)/python benchmarks/faults $(FAULTS)
+
+# 100,000 hostile mails, whose values must not become header fields of replies, and 5,000 worlds of installations that answer and forward to each
+# other; the last results stand in docs/replies.md. Fewer: make injection CASES=1000, make loops WORLDS=100
+injection: $(VENV)/dev
+	$(BIN)/python tests/handlers/injection.py $(CASES)
+
+loops: $(VENV)/dev
+	LOOP_EXAMPLES=$(WORLDS) $(BIN)/python -m pytest tests/loops
 
 # Hostile octets against the door and the parser, each target for SECONDS; docs/testing.md.
 fuzz: $(VENV)/fuzz

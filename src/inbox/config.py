@@ -98,7 +98,7 @@ class Settings(Table):
         """The settings of one handler or fact: `[handlers.NAME]`; those that call AWS see `[aws]` too, those that ask DNS `[dns]`, those of
         scanners `[scanners.NAME]`. No plugin sees those of another.
         """
-        own = self.handlers.get(name, {})
+        own = self.handlers.get("forward" if name == "forward-bounce" else name, {})
         if name in SCANNER_OF or name == "spam":
             return {**self._scanner(name), **own}
         if name in DNS_FACTS:

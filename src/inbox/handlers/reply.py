@@ -112,10 +112,10 @@ def _draft(
     words: reply_text.Words,
     from_: str | None,
     subject: str | None,
-    more: tuple[tuple[str, str], ...],
+    answer_to: str | None,
 ) -> Draft:
     own = _own(mail, step)
-    more = more or ((("Reply-To", words.reply_to),) if words.reply_to else ())
+    answers = answer_to or words.reply_to
     return Draft(
         from_=("", from_) if from_ else parseaddr(words.from_) if words.from_ else ("", own),
         to=(("", mail.envelope.sender or ""),),
@@ -124,19 +124,20 @@ def _draft(
         html=words.html,
         message_id=message_id_of(mail.id, step.n, own.rpartition("@")[2], automatic=True),
         date=datetime.now(UTC),
-        headers=(*more, ("Auto-Submitted", "auto-replied"), ("X-Auto-Response-Suppress", "All"), ("X-Inbox-Loop", own)),
+        headers=(("Auto-Submitted", "auto-replied"), ("X-Auto-Response-Suppress", "All"), ("X-Inbox-Loop", own)),
         ids=_thread(message),
+        reply_to=(parseaddr(answers),) if answers else (),
     )
 
 
-def _answer_to(mail: Mail, message: Message, step: Step, value: str | None, key: str | None, within: float) -> tuple[tuple[str, str], ...]:
-    """The field Reply-To with an address that carries `value`, bound to the author, who will write the answer."""
+def _answer_to(mail: Mail, message: Message, step: Step, value: str | None, key: str | None, within: float) -> str | None:
+    """For Reply-To: an address that carries `value`, bound to the author, who will write the answer."""
     if value is None or key is None:
-        return ()
+        return None
     author = message.from_[0].address if len(message.from_) == 1 else mail.envelope.sender or ""
     expires = mail.received_at + timedelta(seconds=within)
     try:
-        return (("Reply-To", reply_address(_own(mail, step), value.lower(), author, key, expires=expires)),)
+        return reply_address(_own(mail, step), value.lower(), author, key, expires=expires)
     except ValueError as error:
         raise Failed(f"no reply address: {error}") from None
 

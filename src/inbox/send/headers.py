@@ -16,6 +16,8 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LOCAL = re.compile(r'[^\s"(),:;<>@\[\\\]\x00-\x1f\x7f]{1,64}|"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"')
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]|\[IPv6:[0-9A-Fa-f:.]+\]")
+_TOKEN = re.compile(r"[!-~]+")
+_ENCODED = re.compile(r"=\?[^?]*\?[bqBQ]\?")
 _LINE, _LONGEST = 78, 900  # octets: where lines are folded, and how long one word may be before it is encoded
 
 
@@ -42,9 +44,11 @@ def field(name: str, value: str) -> bytes:
 
 
 def tokens(name: str, values: Iterable[str]) -> bytes:
-    """One header field of words that must stay as they are (message ids), one folding blank between them; words that cannot are left out."""
-    kept = [value for value in values if value.isascii() and len(value) <= _LONGEST and clean(value) == value and " " not in value]
-    return _fold(f"{check_name(name)}:", [" " + value for value in kept])
+    """One header field of words that must stay as they are (message ids), one folding blank between them; words that cannot are left out,
+    those too that some would decode (RFC 2047). Nothing when no word is left.
+    """
+    kept = [value for value in values if _TOKEN.fullmatch(value) and len(value) <= _LONGEST and not _ENCODED.search(value)]
+    return _fold(f"{check_name(name)}:", [" " + value for value in kept]) if kept else b""
 
 
 def addresses(name: str, parties: Iterable[tuple[str, str]]) -> bytes:
@@ -59,10 +63,10 @@ def party(display: str, address: str) -> str:
     plain, shown = check_address(address), " ".join(clean(display).split())
     if not shown:
         return plain
-    if not shown.isascii() or "=?" in shown:
+    if not shown.isascii() or "=?" in shown or any(len(word) > _LONGEST // 2 for word in shown.split(" ")):
         return f"{' '.join(encoded_words(shown, _LINE - 2))} <{plain}>"
     if not _ATOM.fullmatch(shown):
-        shown = '"' + re.sub(r'(["\\])', r"\\\1", shown[:_LONGEST]) + '"'
+        shown = '"' + re.sub(r'(["\\])', r"\\\1", shown) + '"'
     return f"{shown} <{plain}>"
 
 
