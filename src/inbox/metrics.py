@@ -41,7 +41,7 @@ METRICS: Mapping[str, Metric] = {
     "inbox_dead_total": Metric("counter", "Steps that were given up", ("handler",)),
     "inbox_steps_total": Metric("counter", "Attempts at steps, by how they ended", ("rule", "handler", "state")),
     "inbox_replies_total": Metric(
-        "counter", "Mails that a rule would answer: sent, or why not (over per_sender, per_domain, in_all: a budget)", ("result",)
+        "counter", "Mails that a rule would answer: sent, or why not (over per_sender and others: a budget)", ("result",)
     ),
     "inbox_rule_matched_total": Metric("counter", "Mails that a rule matched", ("rule",)),
     "inbox_rules_reload_total": Metric("counter", "Reloads of the rules file", ("result",)),

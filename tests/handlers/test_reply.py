@@ -10,7 +10,7 @@ from email.policy import default
 import pytest
 
 from inbox.errors import RulesError
-from inbox.handlers.reply_budget import same_sender
+from inbox.handlers.reply_budget import RATES, same_sender
 from inbox.metrics import Metrics
 from inbox.model import new_id
 from inbox.testing import MemoryNotes, make_mail
@@ -149,6 +149,11 @@ def test_a_sender_is_answered_five_times_a_day_over_all_rules(inbox_for, rule, o
     ("settings", "sender", "words"),
     [
         ({}, lambda n: f"u{n}@h{n}.example.org", "the domain of this sender had 100 replies within 1 h (per_domain)"),
+        (
+            {"per_subject": "9/1d"},
+            lambda n: f"u{n}@example.org",
+            "the domain of this sender had 9 replies to this subject within 1 d (per_subject)",
+        ),
         ({"in_all": "10/1h"}, lambda n: f"u@h{n}.test", "10 replies left within 1 h (in_all)"),
         ({"per_domain": "7/1h"}, lambda n: f"u{n}@example.org", "the domain of this sender had 7 replies within 1 h (per_domain)"),
     ],
@@ -171,7 +176,7 @@ def test_what_is_over_budget_is_counted_and_logged_without_addresses(inbox_for, 
 
 
 def test_budgets_can_be_lifted(inbox_for, rule, outbox):
-    off = dict.fromkeys(("per_sender", "per_domain", "in_all"), "off")
+    off = dict.fromkeys(RATES, "off")
     many(inbox_for(rule({"reply": {"text": "x", "every": "0s"}}), handlers={"reply": off}), 120, lambda _: "alice@example.org")
     assert len(outbox.sent) == 120
 
@@ -373,7 +378,7 @@ def test_what_is_found_at_load(inbox_for, rule, options, words):
     ("settings", "words"),
     [
         ({"per_sender": "five"}, "per_sender: 'five' is no rate"),
-        ({"per_sendr": "5/1d"}, "has no setting 'per_sendr'; it has per_sender, per_domain, in_all"),
+        ({"per_sendr": "5/1d"}, "has no setting 'per_sendr'; it has per_sender, per_domain, per_subject, in_all"),
         ({"in_all": "20000/1d"}, "20000 is too many to remember"),
     ],
 )

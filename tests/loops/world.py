@@ -148,6 +148,7 @@ class Responder(Peer):
     to: str  # envelope, from, reply-to
     sender: str  # own, fresh, null
     refers: bool
+    subject: str  # answer: `Re:` and ours; fixed; fresh
     copies: int
     delay: timedelta
 
@@ -158,9 +159,11 @@ class Responder(Peer):
             return
         for copy in range(self.copies):
             own = f"robot{len(world.sent) if self.sender == 'fresh' else copy}@{self.domain}"
-            subject = message.get("Subject", "")
+            subject = {"answer": f"Re: {message.get('Subject', '')}", "fixed": "We have your mail", "fresh": f"Ticket {len(world.sent)}"}[
+                self.subject
+            ]
             raw = written(
-                own, target, f"Re: {subject}", f"{len(world.sent)}.{copy}@{self.domain}", message.get("Message-ID") if self.refers else None
+                own, target, subject, f"{len(world.sent)}.{copy}@{self.domain}", message.get("Message-ID") if self.refers else None
             )
             world.post(
                 self.domain, "answer", self.delay, Delivery(None if self.sender == "null" else own, target, raw, delivery.foreign + 1)

@@ -65,7 +65,8 @@ def reply(
     reply_value: what an answer to this reply shall carry, a number of a ticket: Reply-To becomes an address that proves it (the fact
     reply_token reads it). reply_key: env:NAME or file:PATH, at least 16 characters. reply_within: how long it is good, 30d by default.
 
-    Budgets hold over all rules: `[handlers.reply]` per_sender = "5/1d", per_domain = "100/1h", in_all = "1000/1h" (docs/replies.md).
+    Budgets hold over all rules: `[handlers.reply]` per_sender = "5/1d", per_domain = "100/1h", per_subject = "100/1d",
+    in_all = "1000/1h" (docs/replies.md).
 
     Texts are templates in a small part of Jinja's language: `{{ subject }}`, `{{ from.name or 'you' }}`, `{{ header['X-Order'] }}`, captures and
     set values by their names, `{% if %}`, `{% for %}`, `{% set %}`, filters such as `upper`, `replace`, `join`, `truncate(80)`, and `quote` for
@@ -98,7 +99,7 @@ def _too_often(
     key = f"{handle}\n{reply_budget.same_sender(mail.envelope.sender or '')}"
     if memory.earlier("reply", key, mail, timedelta(seconds=every)):
         return "answered before", f"this sender had mail from us within {timedelta(seconds=every)}"
-    spent = reply_budget.used_up(mail, step, memory, settings, every if reply_guard.answers_us(message) else None)
+    spent = reply_budget.used_up(mail, message, step, memory, settings, every if reply_guard.answers_us(message) else None)
     if spent is None:
         return None
     _LOG.warning("reply budget used up", extra={"budget": spent[0], "mail": mail.id, "rule": step.rule})
