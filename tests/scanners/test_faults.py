@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from false_scanners import FalseServer, closes_after_the_mail, closes_at_once, hangs, in_crumbs, late, resets, says, says_for_ever
-from inbox.errors import Deferred
+from inbox.config import validate
+from inbox.errors import ConfigError, Deferred
+from inbox.plugins import Plugins
+from inbox.rules.loading import check
 from inbox.testing import make_mail
 
 REPORT = json.dumps({"is_skipped": False, "score": 7.25, "action": "add header", "symbols": {"A": {}, "B": {}}}).encode()
@@ -212,3 +216,35 @@ def test_a_socket_is_closed_in_every_case(scan, serve):
             outcome(scan, scanner, server.server, "closed")
     server.close()
     assert len(list(descriptors.iterdir())) <= before + 2
+
+
+@pytest.mark.parametrize("fact", ["virus", "rspamd.score", "spamassassin"])
+def test_rules_cannot_ask_a_scanner_that_is_not_set(fact, tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        f"version: 1\ndomains: [example.com]\nrules: [{{name: a, when: {{{fact}: {{exists: true}}}}, label: x}}]\ndefault: [store]\n"
+    )
+    plugins = Plugins(entry_points=False)
+    (problem,) = check(rules, plugins, validate({}))[1]
+    assert "write its `server` in [scanners." in str(problem)
+    assert (problem.line, problem.column) == (3, 26)
+    whole = {name: {"server": "unix:/run/x"} for name in SCANNERS}
+    assert check(rules, plugins, validate({"scanners": whole}))[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"server": "/run/clamd.sock"}, "unix:/PATH/OF/SOCKET"),
+        ({"server": "http://127.0.0.1:11333"}, "HOST:PORT"),
+        ({"server": "127.0.0.1:0"}, "HOST:PORT"),
+        ({"server": "127.0.0.1:11333", "on_error": "explode"}, "'open', 'closed' or 'defer'"),
+        ({"server": "127.0.0.1:11333", "timeout": 0}, "more than 0"),
+        ({"server": "127.0.0.1:11333", "size": 0}, "more than 0"),
+        ({"server": "127.0.0.1:11333", "password": "open sesame"}, "env:NAME or file:PATH"),
+    ],
+)
+def test_settings_that_are_wrong_are_told_with_what_would_be_right(settings, words):
+    with pytest.raises(ConfigError, match=re.escape(words)) as caught:
+        validate({"scanners": {"rspamd": settings}})
+    assert "open sesame" not in str(caught.value)
