@@ -14,26 +14,30 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from inbox import perform
+from inbox import feedback, perform
 from inbox.config import Settings
 from inbox.copies import copy_of
-from inbox.errors import Deferred
+from inbox.errors import Deferred, StoreError
 from inbox.inspect import MailFacts, Materials
-from inbox.model import Mail, OutcomeState, Plan, Receipt, Step
+from inbox.model import Mail, OutcomeState, Plan, Receipt, Reply, Step
 from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
-from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox
+from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox, Queue
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
-from inbox.sending import SendingEvent
+from inbox.send.return_paths import is_srs, with_return_paths
+from inbox.sending import SENT, SendingEvent, expired, plan_to_send
 
 if TYPE_CHECKING:
     from inbox.parsing.message import Message
+    from inbox.send.forwarder import Forwarder
+    from inbox.send.sender import Sent
+    from inbox.send.submission import Words
 
 _LOG = logging.getLogger("inbox.app")
 _NOT_DONE: Mapping[OutcomeState, int] = {"deferred": logging.INFO, "failed": logging.WARNING, "dead": logging.WARNING}
@@ -64,7 +68,7 @@ class NoLedger:
     def events(self, **asked: object) -> Sequence[SendingEvent]:  # noqa: ARG002
         return ()
 
-    def sent(self, message_id: str) -> Sequence[SendingEvent]:  # noqa: ARG002
+    def sent(self, *message_ids: str) -> Sequence[SendingEvent]:  # noqa: ARG002
         return ()
 
     def delivered(self, mail: str, n: int) -> Collection[str]:  # noqa: ARG002
@@ -84,7 +88,8 @@ class Inbox:
     """Rules, plugins and settings together: what becomes of a mail, and doing it.
 
     `rules`: path of a rules.yaml, or loaded `Rules`. `memory`: what facts and handlers may know of other mails; `peek`: the same for `explain`,
-    noting nothing. `outbox`: the way out for handlers that send. `ledger`: what became of mail that left. `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
+    noting nothing. `outbox`: the way out for handlers that send. `queue`: where mail waits that `send` makes. `ledger`: what became of mail that left.
+    `read`: how the rules are read anew (default: from the same path). Raises RulesError, PluginError, ConfigError.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Inbox:
         memory: Memory | None = None,
         peek: Memory | None = None,
         outbox: Outbox | None = None,
+        queue: Queue | None = None,
         ledger: Ledger | None = None,
         counter: Counter | None = None,
         read: Callable[[], Rules] | None = None,
@@ -108,6 +114,7 @@ class Inbox:
         self.memory = memory or NoMemory()
         self.peek = peek or NoMemory()
         self.outbox = outbox
+        self.queue = queue
         self.ledger = ledger or NoLedger()
         self._limits = self.settings.parsing.limits()
         self.counter = counter
@@ -146,6 +153,27 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
+    def attend(self, mail: Mail) -> Sequence[SendingEvent]:
+        """Note what a mail says of mail that we sent: bounces, complaints, answers; those that were new. StoreError: to be done again.
+
+        What goes wrong otherwise is only told: the mail itself matters more.
+        """
+        if isinstance(self.ledger, NoLedger):
+            return ()
+        try:
+            events = feedback.read(self.message(mail), mail, self.ledger.sent)
+            new = self.ledger.note(events) if events else ()
+        except StoreError:
+            raise
+        except Exception:
+            _LOG.exception("what a mail says of mail that we sent could not be noted", extra={"mail": mail.id})
+            return ()
+        for event in new:
+            _LOG.info(
+                "feedback", extra={"mail": mail.id, "type": event.type, "about": event.mail, "subtype": event.subtype, "why": event.detail}
+            )
+        return new
+
     def attempt(
         self, mail: Mail, step: Step, number: int, until: datetime | None = None, *, aged: bool = True, earlier: tuple[Step, ...] = ()
     ) -> Ended:
@@ -159,6 +187,8 @@ class Inbox:
         if until:
             seconds = max(0.1, min(seconds, (until - now).total_seconds()))
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
+        if ended.expired and mail.envelope.source == SENT:
+            self.ledger.note(expired(mail, step, ended.outcome.detail))
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         if ended.outcome.state in _NOT_DONE:
@@ -193,6 +223,7 @@ class Inbox:
         `until`: when there is no more time; steps that were not begun by then are left to the next try.
         """
         plan = self.judge(mail)
+        self.attend(mail)
         run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while (until is None or datetime.now(UTC) < until) and (step := run.next()):
             run.add_all(self.attempt(mail, step, 1, until, aged=until is None, earlier=perform.earlier(run.plan, run.states, step)))
@@ -200,6 +231,17 @@ class Inbox:
         if receipt.state == "settled":
             self.tell(mail, receipt)
         return receipt
+
+    def send(self, **words: Unpack[Words]) -> Sent:
+        """Compose a mail and keep it until workers deliver it; its id at once. No rule judges it.
+
+        ConfigError: it cannot be sent as it is asked for; RenderingFailed: its template lacks a value; StoreError: it was not kept.
+        """
+        from inbox.send.identities import Identities  # noqa: PLC0415  only who sends pays for it
+        from inbox.send.sender import Sender  # noqa: PLC0415
+        from inbox.send.submission import submission  # noqa: PLC0415
+
+        return Sender(self.settings, Identities(self.settings), self.queue, self.ledger).send(submission(words))
 
     def reload(self) -> None:
         """Read the rules file again; on a RulesError the old rules stay in force."""
@@ -217,11 +259,24 @@ class Inbox:
         """What the octets of a mail say; parsed once while the mail is worked on."""
         return self._facts(mail).materials.message
 
+    @cached_property
+    def forwarder(self) -> Forwarder:
+        """Plans how mail is passed on."""
+        from inbox.send.forwarder import Forwarder  # noqa: PLC0415  few mails are passed on
+
+        return Forwarder(self.settings)
+
     # its parts
 
     def _judge(self, facts: MailFacts) -> Plan:
-        recipients = facts.materials.mail.envelope.recipients
+        mail = facts.materials.mail
+        if mail.envelope.source == SENT:
+            return plan_to_send(mail)  # its own plan was kept with it, unless it is one for recipients that came later
+        home = self._return_paths(mail)
+        recipients = tuple(recipient for recipient in mail.envelope.recipients if recipient not in home)
         served = tuple(recipient for recipient in recipients if self.rules.accepts(recipient))
+        if home and not recipients:
+            return with_return_paths(Plan(self.rules.version), home, others=False)
         plan = decide(self.rules, facts, served) if served or not recipients else Plan(self.rules.version, RELAY_DENIED)
         if self.rules.translated:
             plan = replace(plan, in_order=True)
@@ -232,7 +287,16 @@ class Inbox:
             for decision in plan.decisions:
                 if decision.matched:
                     self.counter.count("inbox_rule_matched_total", rule=decision.rule)
-        return plan
+        return with_return_paths(plan, home, others=True) if home else plan
+
+    def _return_paths(self, mail: Mail) -> dict[str, str | Reply]:
+        """Recipients that are return paths of ours, which no rule judges: whose each is, or why the mail is refused."""
+        envelope, found = mail.envelope, {}
+        for recipient in envelope.recipients:
+            if is_srs(recipient) and self.rules.accepts(recipient):
+                home = self.forwarder.return_paths.home(envelope.sender, recipient, mail.received_at.timestamp())
+                found.update({} if home is None else {recipient: home})
+        return found
 
     def _count(self, counter: Counter, step: Step, state: OutcomeState, seconds: float) -> None:
         counter.count("inbox_steps_total", rule=step.rule, handler=step.handler, state=state)
@@ -250,6 +314,8 @@ class Inbox:
             facts.materials, step=step, settings=self.settings.of(step.handler), outbox=self.outbox, earlier=earlier, counter=self.counter
         )
         materials.copy = partial(copy_of, mail, step.recipients or mail.envelope.recipients, facts, self.settings)
+        if "forwarder" in handler.wants:
+            materials.forwarder = self.forwarder
         return handler.call(materials, with_secrets(step.options, handler.secrets, self.rules.secrets))
 
     def _facts(self, mail: Mail) -> MailFacts:

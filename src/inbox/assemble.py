@@ -6,11 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inbox.app import Inbox
-from inbox.errors import Problem, RulesError
+from inbox.books import Books
+from inbox.errors import ConfigError, Problem, RulesError
 from inbox.plugins import Plugins
-from inbox.ports import Ledger
+from inbox.ports import Ledger, Queue
 from inbox.rules import Rules, Translated, check, load, load_text
-from inbox.send.smtp import Relay
+from inbox.send import notices
+from inbox.send.identities import Identities
+from inbox.send.outbound import Outbound
+from inbox.send.sender import Sender
+from inbox.send.transports import open_transport
+from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -29,17 +35,57 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
     Raises RulesError, PluginError, ConfigError.
     """
     plugins = Plugins(settings.plugins_dir)
+    _check_notifications(settings, plugins, store)
     return Inbox(
         _rules(settings, plugins, store if last_good else None),
         plugins=plugins,
         settings=settings,
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
-        outbox=Relay(settings.relay, settings.hostname),
-        ledger=store if isinstance(store, Ledger) else None,
+        outbox=open_outbox(settings, store, counter),
+        queue=queue_of(store),
+        ledger=ledger_of(settings, store, counter),
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )
+
+
+def _check_notifications(settings: Settings, plugins: Plugins, store: InlineStore | None) -> None:
+    """ConfigError for notifications that the handler notify could not carry out, or that this store cannot keep."""
+    check = plugins.handlers.entries["notify"].check
+    wanted = {name: notices.options(one, None, settings.hostname) for name, one in settings.notifications.items()}
+    found = [
+        f"notifications.{name}: {text}" for name, one in wanted.items() for text in (check(one, (), settings.of("notify")) if check else ())
+    ]
+    if wanted and store is not None and not isinstance(store, notices.Keeping):
+        found.append("notifications: this store cannot keep them; let SES publish events to a topic, or run a daemon, whose folder can")
+    if found:
+        raise ConfigError("\n".join(found))
+
+
+def ledger_of(settings: Settings, store: InlineStore | None, counter: Counter | None = None) -> Ledger | None:
+    """What became of mail that left, with its consequences."""
+    return Books(store, settings, counter) if isinstance(store, Ledger) else None
+
+
+def open_outbox(settings: Settings, store: InlineStore | None = None, counter: Counter | None = None) -> Outbound:
+    """The way out that the settings describe; with a store, what becomes of each recipient is noted there."""
+    return Outbound(settings, Identities(settings), lambda url: open_transport(url, settings), ledger_of(settings, store, counter))
+
+
+def open_sender(settings: Settings, store: InlineStore) -> Sender:
+    """What takes mail that is made here; no rules are needed for that."""
+    return Sender(settings, Identities(settings), queue_of(store), ledger_of(settings, store))
+
+
+def open_dry_sender(settings: Settings) -> Sender:
+    """The same without a store: what it prepares is kept nowhere."""
+    return Sender(settings, Identities(settings))
+
+
+def queue_of(store: InlineStore | None) -> Queue | None:
+    """Where mail waits that is to leave: the store itself, or for one without workers a queue for whoever comes by the clock."""
+    return store if store is None or isinstance(store, Queue) else InlineQueue(store)
 
 
 def load_rules(settings: Settings, plugins: Plugins) -> Rules:

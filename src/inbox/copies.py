@@ -18,7 +18,7 @@ def copy_of(mail: Mail, recipients: tuple[str, ...], facts: Facts, settings: Set
     from inbox.auth.trace import above  # noqa: PLC0415  as above
 
     server = settings.trace.authserv_id or settings.hostname
-    asked = settings.trace.authentication and not _is_ours(mail, settings)
+    asked = settings.trace.authentication and not is_ours(mail, settings)
     results, spf = (_text(facts.get(f"authentication.{name}")) if asked else None for name in ("results", "received_spf"))
     if asked and results is None:
         results = "none"  # a fault of ours: nothing is said, but nothing is left to be forged either
@@ -27,7 +27,7 @@ def copy_of(mail: Mail, recipients: tuple[str, ...], facts: Facts, settings: Set
     return above(mail, settings.hostname, recipients, results, spf, server) + without(mail.raw, frozenset((server.lower(),)))
 
 
-def _is_ours(mail: Mail, settings: Settings) -> bool:
+def is_ours(mail: Mail, settings: Settings) -> bool:
     """Whether the client has logged in, is in our own networks, or is no client at all (a file)."""
     envelope = mail.envelope
     return bool(envelope.auth) or not envelope.ip or (envelope.ip in Networks(settings.trace.local) and not settings.dns.trusted)

@@ -20,7 +20,7 @@ from inbox.emf import Report
 from inbox.errors import ConfigError, InboxError, RulesError
 from inbox.metrics import Metrics, render
 from inbox.model import Reply
-from inbox.reception import Judge, Reception
+from inbox.reception import Judges, Reception
 from inbox.sources.health import open_health
 from inbox.sources.smtp import Doors, open_doors
 from inbox.store import Keeper, SqliteStore, open_store
@@ -49,7 +49,7 @@ class Daemon:
         self.box = open_inbox(settings, self.store, self.metrics)
         remember(self.store, self.box.rules)
         self.keeper = Keeper(self.store)
-        self.judge = Judge(settings)
+        self.judge = Judges(settings)
         self.supervisor = Supervisor(settings, self.store, settings.workers)
         self.doors: Doors | None = None
         self.ses: Ses | None = None
@@ -218,6 +218,7 @@ class Daemon:
 
     def _gauges(self) -> list[Gauge]:
         gauges: list[Gauge] = [*self.store.stats(datetime.now(UTC)).gauges()]
+        gauges += [("inbox_identities_stopped", {"identity": identity}, 1) for identity in self.store.stopped()]
         if self.doors:
             gauges.append(("inbox_connections", {}, self.doors.connections))
         return gauges

@@ -50,6 +50,7 @@ class Materials:
     earlier: tuple[Step, ...] = ()
     copy: Callable[[], bytes] | None = None
     counter: Counter | None = None
+    forwarder: Any = None  # an inbox.send.forwarder.Forwarder, which stands above this floor
 
     @property
     def envelope(self) -> Envelope:

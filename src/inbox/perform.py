@@ -38,13 +38,14 @@ _GIVEN_UP: Mapping[str, OutcomeState] = {"retry": "dead", "continue": "failed", 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What one attempt came to: its outcome, the row to be written with it, when the step is due again if it was deferred, and which later
-    steps it has ended.
+    steps it has ended. `expired`: it was given up since it was tried for as long as steps are.
     """
 
     outcome: Outcome
     row: Row | None = None
     due_at: datetime | None = None
     stop: Literal["rule", "all"] | None = None
+    expired: bool = False
 
 
 def ready(plan: Plan, states: Mapping[int, OutcomeState]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -258,7 +259,7 @@ class Run:
 def _again(step: Step, number: int, first: datetime, work: Work, detail: str, wish: float | None = None) -> Ended:
     at = due(number, first, datetime.now(UTC), work, wish)
     if at is None:
-        return gave_up(step, number, f"given up: {detail}")
+        return replace(gave_up(step, number, f"given up: {detail}"), expired=True)
     return Ended(_outcome(step, "deferred", number, detail), due_at=at)
 
 

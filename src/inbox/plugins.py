@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inbox.model import Mail, Receipt
 
 FACT_WANTS = ("mail", "envelope", "message", "facts", "settings", "memory", "part")
-HANDLER_WANTS = ("mail", "envelope", "message", "facts", "step", "settings", "memory", "outbox", "earlier", "counter", "copy")
+HANDLER_WANTS = ("mail", "envelope", "message", "facts", "step", "settings", "memory", "outbox", "earlier", "counter", "copy", "forwarder")
 BUILTINS = ("inbox.facts", "inbox.handlers")
 
 Check = Callable[[Mapping[str, Any], tuple[str, ...], Mapping[str, Any]], Iterable[str]]

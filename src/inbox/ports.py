@@ -70,11 +70,22 @@ class Outbox(Protocol):
         """
 
 
+@runtime_checkable
+class Queue(Protocol):
+    """Where mail that is to leave waits, durably, until it is worked on."""
+
+    def keep_all(self, mails: Sequence[tuple[Mail, Plan]]) -> list[str]:
+        """Keep mails with their plans; the ids under which they are kept. A source key that is there already is the same mail."""
+
+
 class Transport(Protocol):
     """A way to the next hop: an SMTP server, SES, a folder, the recipients' own servers."""
 
     def deliver(self, letter: Letter) -> Answers:
         """Hand over one letter; an answer for each of its recipients. Deferred when it cannot be tried now; it never raises for an answer."""
+
+    def rates(self) -> Sequence[str]:
+        """Rates that the next hop allows us (`"14/1s"`), as far as it says so."""
 
 
 @runtime_checkable
@@ -99,8 +110,11 @@ class Ledger(Protocol):
     ) -> Sequence[SendingEvent]:
         """Events that fit all that is given (`since` included, `until` not), oldest first, or newest first. Addresses compare without case."""
 
-    def sent(self, message_id: str) -> Sequence[SendingEvent]:
-        """The `send` events of the mail that left with this Message-ID, or that SES gave it: one for each recipient; none: it is not ours."""
+    def sent(self, *message_ids: str) -> Sequence[SendingEvent]:
+        """The `send` events of the mail that left with a Message-ID, or that SES gave it: one for each recipient; none: it is not ours.
+
+        Of several Message-IDs, those of the first that is ours.
+        """
 
     def delivered(self, mail: str, n: int) -> Collection[str]:
         """Recipients that the next hop has taken step `n` of a mail for, as they were written: they are not sent to again."""

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +18,7 @@ from inbox.errors import Deferred, InboxError
 from inbox.inspect import MailFacts, Materials
 from inbox.model import INTERNAL, Envelope, Mail, Plan, Raw, Reply
 from inbox.rules import RELAY_DENIED, Rules, admit
+from inbox.send.return_paths import ReturnPaths, is_srs
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -52,17 +56,27 @@ class Reception:
     ) -> None:
         self._rules, self._keeper, self._judge = rules, keeper, judge
         self._plugins, self._memory, self._counter = plugins, memory, counter
+        self._return_paths = ReturnPaths(settings)
         self._quick = settings.model_copy(update={"work": settings.work.model_copy(update={"fact_timeout": _AT_RCPT})})
 
     def admit(self, envelope: Envelope, recipient: str) -> Reply | None:
         """None when the recipient may be served, else the refusal: unknown domain, or a rule that refuses on envelope facts alone."""
         rules = self._rules()
+        if is_srs(recipient) and rules.accepts(recipient) and (home := self._home(envelope, recipient)) is not None:
+            return home if isinstance(home, Reply) else None
         if not rules.gate:  # no rule has a say yet
             return None if rules.accepts(recipient) else RELAY_DENIED
         mail = Mail("", envelope, _NOTHING, datetime.now(UTC))
         facts = MailFacts(Materials(mail, _no_message, self._memory), self._plugins, rules.named_facts, self._quick, rules.secrets)
         refusal = admit(rules, facts, recipient)
         return INTERNAL if refusal and (facts.failed or facts.later) else refusal
+
+    def _home(self, envelope: Envelope, recipient: str) -> str | Reply | None:
+        """Whether a report may come home along this return path of ours (`inbox.send.return_paths`)."""
+        try:
+            return self._return_paths.home(envelope.sender, recipient, time.time())
+        except Deferred:
+            return INTERNAL
 
     async def take(self, mail: Mail) -> Sequence[Reply]:
         """Keep a mail and answer for each recipient, in order. A 250 means: durable, under the id that the text ends with."""
@@ -82,20 +96,55 @@ class Reception:
         return [reply for recipient in recipients if (reply := refused.get(recipient, kept))]
 
 
+class Judges:
+    """Processes that judge mail before its 250, `[work] judges` at most: a mail that waits for DNS or a scanner does not keep the others.
+
+    Each is started when those before it are busy.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._judges = [Judge(settings) for _ in range(settings.work.judges)]
+        self._idle = deque(self._judges)
+        self._free = asyncio.Semaphore(len(self._judges))
+        self._threads = ThreadPoolExecutor(len(self._judges), "inbox-judges")
+
+    async def plan(self, mail: Mail) -> Plan:
+        """The plan for a mail; Deferred when the judge died or took longer than `judge_timeout`."""
+        return await asyncio.shield(self._plan(mail))  # who asked may be gone: a judge is free when it has answered
+
+    async def _plan(self, mail: Mail) -> Plan:
+        async with self._free:
+            judge = self._idle.popleft()  # the one that worked last: the others need not be there
+            try:
+                return await judge.plan(mail, self._threads)
+            finally:
+                self._idle.appendleft(judge)
+
+    def reload(self) -> None:
+        """Judge further mails with the rules as they are then."""
+        for judge in self._judges:
+            judge.reload()
+
+    def close(self) -> None:
+        """End for good: no further mail is judged."""
+        for judge in self._judges:
+            judge.close()
+        self._threads.shutdown(wait=False)
+
+
 class Judge:
     """One process that judges mail before its 250. It is started when first asked, and anew after it died or hung."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = asyncio.Lock()
         self._process: Any = None
         self._pipe: Connection[Any, Any] | None = None
         self._stale = self._closed = self._ready = False
 
-    async def plan(self, mail: Mail) -> Plan:
+    async def plan(self, mail: Mail, threads: Executor) -> Plan:
         """The plan for a mail; Deferred when the judge died or took longer than `judge_timeout`."""
-        async with self._lock:
-            answer = "the daemon stops" if self._closed else await asyncio.to_thread(self._ask, mail)
+        loop = asyncio.get_running_loop()
+        answer = "the daemon stops" if self._closed else await loop.run_in_executor(threads, self._ask, mail)
         if isinstance(answer, Plan):
             return answer
         raise Deferred(f"judging before the 250 failed: {answer}")

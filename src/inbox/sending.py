@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from inbox.model import Json, id_time, isoformat
+from inbox.model import Decision, Json, Mail, Plan, Step, id_time, isoformat
+
+SENT = "send"
+"""Envelope source of a mail that was made here to leave: no rule judges it, its plan was kept with it."""
 
 EventType = Literal[
     "send",
@@ -111,6 +114,63 @@ class Answer:
 
 Answers = Mapping[str, Answer]
 """One for each recipient of a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events of one type there were; of bounces, of one class (`permanent`, `transient`, `undetermined`). What was not asked for is None.
+
+    `hour`: its beginning, in UTC; `domain`: that of the recipients.
+    """
+
+    type: EventType
+    number: int
+    subtype: str | None = None
+    hour: datetime | None = None
+    identity: str | None = None
+    domain: str | None = None
+    template: str | None = None
+    variant: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        found: dict[str, Json] = {"type": self.type, "subtype": self.subtype, "number": self.number}
+        found |= {"hour": isoformat(self.hour) if self.hour else None, "identity": self.identity, "domain": self.domain}
+        return {**found, "template": self.template, "variant": self.variant}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an identity stands: recipients that it sent to `since` then, permanent bounces and complaints meanwhile; why it is stopped, if it is."""
+
+    identity: str
+    since: datetime
+    sends: int = 0
+    bounces: int = 0
+    complaints: int = 0
+    stopped: str | None = None
+    stopped_at: datetime | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        found: dict[str, Json] = {"identity": self.identity, "since": isoformat(self.since), "sends": self.sends}
+        found |= {"bounces": self.bounces, "complaints": self.complaints, "stopped": self.stopped}
+        return {**found, "stopped_at": isoformat(self.stopped_at) if self.stopped_at else None}
+
+
+def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a mail that was made here: one step for each recipient, so that each has a state of its own. The same mail, the same plan."""
+    recipients = mail.envelope.recipients
+    steps = tuple(Step(number, SENT, "deliver", options or {}, (recipient,)) for number, recipient in enumerate(recipients, 1))
+    return Plan(SENT, decisions=(Decision(SENT, True, recipients),), steps=steps)
+
+
+def expired(mail: Mail, step: Step, why: str | None) -> list[SendingEvent]:
+    """A bounce for each recipient of a step of such a mail that was given up, since it was tried for as long as steps are."""
+    names = {name: step.options.get(name) for name in ("identity", "template", "variant", "experiment")}
+    now = datetime.now(UTC)
+    return [
+        SendingEvent(f"{mail.id}.0:{one}:bounce", "bounce", now, mail.id, one, subtype="transient/expired", detail=why, **names)
+        for one in step.recipients
+    ]
 
 
 _AUTOMATIC_ID = re.compile(r"<?([0-9a-hjkmnp-tv-z]{20})\.\d{1,6}\.auto@[^<>@\s]+>?", re.IGNORECASE)

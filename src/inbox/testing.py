@@ -180,16 +180,15 @@ def inbox_for(
     from inbox.config import validate  # noqa: PLC0415
     from inbox.plugins import Plugins  # noqa: PLC0415
 
-    def box_of(path: Path) -> Inbox:
-        plugins, known, way_out = Plugins(plugins_dir, modules), memory or MemoryNotes(), outbox or Outbox()
-        return Inbox(path, plugins=plugins, settings=validate(settings), memory=known, outbox=way_out)
-
-    if isinstance(rules, Path) or "\n" not in rules:
-        return box_of(Path(rules))
     folder = Path(tempfile.mkdtemp(prefix="inbox-rules-"))
+    known, way_out = memory or MemoryNotes(), outbox or Outbox()
     try:
-        (folder / "rules.yaml").write_text(rules, encoding="utf-8")
-        box = box_of(folder / "rules.yaml")
+        path = Path(rules)
+        if isinstance(rules, str) and "\n" in rules:
+            path = folder / "rules.yaml"
+            path.write_text(rules, encoding="utf-8")
+        checked = validate({"dir": folder / "inbox-data", **settings})
+        box = Inbox(path, plugins=Plugins(plugins_dir, modules), settings=checked, memory=known, outbox=way_out)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

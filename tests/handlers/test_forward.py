@@ -32,8 +32,8 @@ def test_the_same_mail_leaves_as_the_same_octets_on_a_retry(inbox_for, rule, out
 @pytest.mark.parametrize(
     ("sender", "option", "leaves_from"),
     [
-        ("alice@example.org", None, "bob@example.com"),
         ("alice@example.org", "relay@example.com", "relay@example.com"),
+        ("carol@example.com", None, "carol@example.com"),
         (None, None, None),
         (None, "relay@example.com", None),
     ],
@@ -112,7 +112,12 @@ def test_the_next_hop_decides(one_step, outbox, answer, state):
         ({"to": "a@b.test\r\nBcc: x"}, "not an address"),
         ({"to": []}, "at least one address"),
         ({"to": "a@corp.test", "from": "x y"}, "not an address"),
-        ({"too": "a@corp.test"}, r"it has from, to"),
+        ({"too": "a@corp.test"}, r"it has arc, even, from, method, otherwise, to"),
+        ({"to": [f"a{n}@corp.test" for n in range(101)]}, "101 addresses, 100 is the most"),
+        ({"to": "a@corp.test", "method": "magic"}, "'auto', 'pass', 'srs', 'munge' or 'wrap'"),
+        ({"to": "a@corp.test", "even": "worms"}, "'spam', 'virus' or 'dmarc'"),
+        ({"to": "a@corp.test", "arc": "perhaps"}, "arc"),
+        ({"to": "a@corp.test", "method": "srs", "otherwise": "wrap"}, "with method srs it says nothing"),
     ],
 )
 def test_what_is_found_at_load(inbox_for, rule, options, words):

@@ -411,9 +411,82 @@ def test_the_text_in_the_language_that_the_mail_declares(one_step, outbox, heade
     assert sent_message(outbox).get_content().strip() == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "declared", "wanted"),
+    [
+        ("Wo ist mein Paket? Ich warte nun schon eine Woche auf die Lieferung.", "", "Guten Tag"),
+        ("Wo ist mein Paket? Ich warte nun schon eine Woche auf die Lieferung.", "Content-Language: pt-BR\r\n", "Guten Tag"),
+        ("Minha encomenda ainda não chegou, você pode me ajudar?", "Accept-Language: en, pt-BR;q=0.4\r\n", "Opa"),
+        ("Where is my parcel? I have waited for a week and it is not here.", "Content-Language: de\r\n", "Hello"),
+    ],
+)
+def test_the_language_of_the_text_counts_more_than_what_is_declared(one_step, outbox, text, declared, wanted):
+    one_step(
+        {"reply": TEXTS},
+        make_mail(f"From: alice@example.org\r\nSubject: x\r\nContent-Type: text/plain; charset=utf-8\r\n{declared}\r\n{text}".encode()),
+    )
+    assert sent_message(outbox).get_content().strip() == wanted
+
+
 def test_template_files_by_language(one_step, outbox, tmp_path):
     for name in ("de", "en"):
         (tmp_path / f"{name}.md").write_text(f"in {name}: {{{{ subject }}}}")
-    one_step({"reply": {"template": {"de": "de.md", "default": "en.md"}}}, written_in({"Content-Language": "de"}))
+    mail = written_in({"Content-Language": "de"})
+    one_step({"reply": {"template": {"de": "de.md", "default": "en.md"}}}, mail)
     assert sent_message(outbox).get_content().strip() == "in de: Hello"
-    assert outbox.sent[0].about.template == "de.md"
+    assert (outbox.sent[0].about.template, outbox.sent[0].about.mail) == ("de", mail.id)
+
+
+# variants
+
+ACK = """---
+subject: About {{ subject }}
+from: Desk <desk@example.com>
+html: "<p>{{ subject }}</p>"
+variants:
+  short: {text: "Got it."}
+  long: {text: "Dear {{ from }}, we have your mail.", subject: "We have it"}
+---
+"""
+
+
+def test_each_sender_keeps_a_variant_and_its_name_goes_with_the_letter(inbox_for, rule, outbox, tmp_path):
+    (tmp_path / "ack.md").write_text(ACK)
+    box = inbox_for(rule({"reply": {"template": "ack.md", "every": "0s"}}))
+    for n in range(40):
+        box.process(make_mail(sender=f"u{n % 20}@h{n % 20}.test", received_at=START + n * timedelta(minutes=1)))
+    found = [(sent.recipients[0], sent.about.variant, message_from_bytes(sent.raw, policy=default)) for sent in outbox.sent]
+    assert len({(sender, variant) for sender, variant, _ in found}) == 20
+    assert {variant for _, variant, _ in found} == {"short", "long"}
+    assert {(sent.about.template, sent.about.experiment) for sent in outbox.sent} == {("ack", "ack")}
+    for sender, variant, message in found:
+        text = message.get_body(("plain",)).get_content().strip()
+        assert (message["Subject"], text) == (
+            ("About Hello", "Got it.") if variant == "short" else ("We have it", f"Dear {sender}, we have your mail.")
+        )
+        assert message["From"] == "Desk <desk@example.com>" and message.get_body(("html",)).get_content().strip() == "<p>Hello</p>"
+
+
+def test_options_of_the_rule_win_over_front_matter(one_step, outbox, tmp_path):
+    (tmp_path / "ack.md").write_text(ACK)
+    one_step({"reply": {"template": "ack.md", "from": "bob@example.com", "subject": "Mine", "html": "<b>x</b>"}})
+    message = sent_message(outbox)
+    assert (message["From"], message["Subject"], message.get_body(("html",)).get_content().strip()) == (
+        "bob@example.com",
+        "Mine",
+        "<b>x</b>",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("---\nsubjct: x\n---\nx", "there is no 'subjct'"),
+        ("---\nsubject: '{{ x|nosuch }}'\n---\nx", "there is no filter 'nosuch'"),
+        ("---\nvariants: {a: {text: '{% include \"x\" %}'}}\n---\nx", "include is not for templates"),
+    ],
+)
+def test_mistakes_of_a_template_file_are_found_at_load(inbox_for, rule, tmp_path, text, words):
+    (tmp_path / "ack.md").write_text(text)
+    with pytest.raises(RulesError, match=words):
+        inbox_for(rule({"reply": {"template": "ack.md"}}))

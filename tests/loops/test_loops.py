@@ -15,6 +15,7 @@ from inbox.options import seconds
 from loops.world import MOST_FOREIGN, Bouncer, Installation, MailingList, Responder, World, first_mails
 
 EXAMPLES = int(os.environ.get("LOOP_EXAMPLES", "150"))
+MOST = 10_000
 TRACES = (
     "auto-submitted",
     "x-inbox-loop",
@@ -122,7 +123,7 @@ def bound(world, span):
 )  # fmt: skip
 @given(worlds())
 def test_the_number_of_mails_is_bounded_and_it_ends(world):
-    ended = world.run(20_000)
+    ended = world.run(MOST)
     note("\n".join(f"{at:%H:%M:%S} {by} {what}" for at, by, what in world.sent[-200:]))
     span = world.now - min(at for at, _, _ in world.sent)
     event(

@@ -94,7 +94,7 @@ class Installation(Peer):
             "rules": [{"name": f"r{n}", "do": steps} for n, steps in enumerate(self.steps)],
             "default": ["discard"],
         }
-        self.handlers = {"reply": self.settings, "forward": {"in_all": self.settings["in_all"]}}
+        self.handlers = {"reply": self.settings, "forward": {"in_all": self.settings["in_all"], "alike": "20/1d"}}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "rules.yaml"
             path.write_text(json.dumps(rules), encoding="utf-8")

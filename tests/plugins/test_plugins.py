@@ -144,6 +144,7 @@ def test_every_built_in_says_what_it_is_and_documents_its_options():
 
 def test_which_handlers_send_and_which_act():
     handlers = Plugins(entry_points=False).handlers
-    assert [entry.name for entry in handlers if entry.sends] == ["forward", "reply", "ses-bounce"]
+    assert [entry.name for entry in handlers if entry.sends] == ["deliver", "forward", "forward-bounce", "reply", "ses-bounce"]
     aws = ["dynamodb-put", "eventbridge", "lambda", "s3", "ses-bounce", "sns", "sqs"]
-    assert [entry.name for entry in handlers if entry.acts] == sorted(["file", "forward", "maildir", "notify", "reply", "webhook", *aws])
+    acting = ["deliver", "file", "forward", "forward-bounce", "maildir", "notify", "reply", "webhook", *aws]
+    assert [entry.name for entry in handlers if entry.acts] == sorted(acting)

@@ -38,6 +38,7 @@ COMMANDS = {
     "dead": "kept",
     "quarantine": "kept",
     "stats": "kept",
+    "send": "sending",
     "ab": "ab",
     "store": "stores",
     "import": "migrating",

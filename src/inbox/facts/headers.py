@@ -118,6 +118,11 @@ def _each(addresses: tuple[Address, ...], part: str) -> tuple[str, ...]:
     return tuple(value for address in addresses if (value := getattr(address, part)))
 
 
+def language(message: Message) -> str | None:
+    """Language of what the author newly wrote, `de` (ISO 639-1), by its script and small words; absent when that does not tell."""
+    return message.language
+
+
 def subject(message: Message) -> str | None:
     """Subject, decoded."""
     return message.subject
@@ -198,6 +203,7 @@ FACTS: Mapping[str, Callable[..., object]] = {
     "reply_to.domain": reply_to_domain,
     "reply_to.tag": reply_to_tag,
     "subject": subject,
+    "language": language,
     "header.*": header,
     "text": text,
     "html": html,

@@ -13,6 +13,7 @@ from inbox.handlers import (
     aws_s3,
     aws_sns,
     aws_sqs,
+    deliver,
     files,
     forward,
     keeping,
@@ -35,8 +36,10 @@ def register_handlers(register: Register) -> None:
     register("maildir", files.maildir, check=files.check_path, acts=True)
     register("file", files.file, check=files.check_path, acts=True)
     register("webhook", webhook.webhook, check=webhook.check, acts=True)
+    register("deliver", deliver.deliver, check=deliver.check, sends=True)
     register("notify", notify.notify, check=notify.check, acts=True)
     register("forward", forward.forward, check=forward.check, sends=True)
+    register("forward-bounce", forward.forward_bounce, check=forward.check_bounce, sends=True)
     register("reply", reply.reply, check=reply.check, sends=True)
     register("add-header", add_header.add_header, check=add_header.check)
     register("s3", aws_s3.s3, check=aws_s3.check, acts=True)

@@ -1,49 +1,130 @@
-"""The handler forward: pass a mail on as it came in, with our header fields on top, so that signatures keep holding."""
+"""The handlers forward: pass a mail on so that the next hop believes it; and forward-bounce: bring a report home along a return path of ours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from inbox.errors import Failed
+from inbox.errors import Deferred, Failed
 from inbox.handlers import budgets
 from inbox.handlers.forward_budget import RATES, refuse_rounds
 from inbox.send import headers as guard
 from inbox.send.compose import on_top
+from inbox.send.forwarding import Arrival, Wish
 from inbox.sending import About
 
 if TYPE_CHECKING:
     from inbox import Message
     from inbox.model import Mail, Step
-    from inbox.ports import Memory, Outbox
+    from inbox.ports import Facts, Memory, Outbox
+    from inbox.send.forwarder import Forwarder
 
-MOST_HOPS, MOST_LOOPS = 50, 10
+MOST_HOPS, MOST_LOOPS, MOST_TO = 50, 10, 100
+Even = Literal["spam", "virus", "dmarc"]
 
 
 def forward(
     mail: Mail,
     message: Message,
+    facts: Facts,
     step: Step,
     settings: Mapping[str, Any],
     memory: Memory,
     outbox: Outbox,
+    forwarder: Forwarder,
     *,
     to: str | list[str],
     from_: str | None = None,
+    method: Literal["auto", "pass", "srs", "munge", "wrap"] = "auto",
+    otherwise: Literal["munge", "wrap", "refuse"] = "munge",
+    arc: bool | Literal["auto"] = "auto",
+    even: Even | list[Even] | None = None,
 ) -> str:
-    """Pass the mail on, header and body unchanged, over the relay.
+    """Pass the mail on so that the next hop believes it (SPF, DKIM, DMARC); what was chosen, why, and what it will find there stands in the receipt.
 
-    to: one address or a list. from: envelope sender of the forwarded mail; by default the address that the mail came to (a report with null
-    sender keeps it). A mail that has come round, or through more than 50 servers, is not forwarded (5.4.6).
+    to: one address or a list. from: an address of ours, the author of mail that is munged or wrapped, and envelope sender in place of a return path
+    that brings reports home; by default the address that the mail came to. method: auto; pass, as it came; srs, with a rewritten envelope
+    sender; munge, From us on behalf of the author; wrap, as an attachment. otherwise: what auto does when the author's domain would disown the mail:
+    munge, wrap or refuse. arc: whether our seal stands on top; auto, where we have a key. even: kinds of mail that are passed on though they are
+    spam, virus or dmarc (disowned by the domain of its author).
+    A mail that has come round, or through more than 50 servers, is not forwarded (5.4.6).
     """
     own = step.recipients or mail.envelope.recipients
     refuse_loop(message, own)
     refuse_rounds(mail, message, step, memory, settings)
-    sender = None if mail.envelope.sender is None else from_ or (own[0] if own else None)
-    return outbox.send(
-        sender, [to] if isinstance(to, str) else to, on_top(mail.raw, _fields(mail, own)), about=About(mail=mail.id, n=step.n)
+    kinds = {even} if isinstance(even, str) else {*(even or ())}
+    refuse_bad(facts, kinds, vouched=forwarder.vouched(mail))
+    ours = from_ or (own[0] if own else "")
+    wish = Wish(method, otherwise, None if arc == "auto" else arc, from_)
+    found = forwarder.plan(
+        _arrival(mail, message, facts, step, [to] if isinstance(to, str) else to, own), _with_domain(ours, forwarder), wish
     )
+    answer = outbox.send(found.sender, found.to, found.raw, about=About(mail.id, step.n))
+    return f"{answer}; {found}"
+
+
+def refuse_bad(facts: Facts, even: set[Even], *, vouched: bool) -> None:
+    """Failed for spam, viruses and mail that its author's domain disowns, unless the rule names the kind. Deferred when that cannot be known now.
+
+    `vouched`: it comes from our own, and DMARC is not asked.
+    """
+    for kind in ("virus", "spam"):
+        why = next((f"{name} is {value}" for name in _SIGNS[kind] if (value := facts.get(name)) in _BAD), None)
+        if why and kind not in even:
+            raise Failed(f"5.7.1 {kind} is not passed on ({why}); a rule that means it says even: [{kind}]")
+    if "dmarc" in even or vouched:
+        return
+    result, policy = facts.get("dmarc"), facts.get("dmarc.policy")
+    if result == "fail" and policy in ("quarantine", "reject"):
+        raise Failed(
+            f"5.7.1 the author's domain disowns it (dmarc is fail, p={policy}), so it is not passed on; a rule that means it says even: [dmarc]"
+        )
+    if result in (None, "temperror"):
+        raise Deferred(f"it is not known yet whether the author's domain disowns it: {facts.note('dmarc') or 'DNS gave no answer'}")
+
+
+_SIGNS = {"spam": ("spam", "verdict.spam"), "virus": ("virus", "verdict.virus")}
+_BAD = (True, "fail", "spam", "yes")
+
+
+def _arrival(mail: Mail, message: Message, facts: Facts, step: Step, to: list[str], own: tuple[str, ...]) -> Arrival:
+    results = facts.get("authentication.results")
+    return Arrival(
+        mail.raw,
+        message,
+        mail.envelope.sender,
+        tuple(to),
+        mail.received_at,
+        b"".join(_fields(mail, own)),
+        results if isinstance(results, str) else None,
+        f"<{mail.id}.{step.n}@{(own[0] if own else 'inbox').rpartition('@')[2]}>",
+        message.loops[:MOST_LOOPS],
+    )
+
+
+def _with_domain(address: str, forwarder: Forwarder) -> str:
+    """An address of ours; one without a domain (postmaster) is of this host."""
+    return address if "@" in address else f"{address or 'postmaster'}@{forwarder.host}"
+
+
+def forward_bounce(
+    mail: Mail, message: Message, step: Step, settings: Mapping[str, Any], memory: Memory, outbox: Outbox, *, to: str
+) -> str:
+    """Bring a report home: to the sender whose mail was passed on, whom the return path names (SRS). Such mail gets this step without any rule.
+
+    to: that sender.
+    """
+    if mail.envelope.sender is not None:
+        raise Failed("5.7.1 a return path takes reports with the null sender only")
+    refuse_loop(message, step.recipients)
+    refuse_rounds(mail, message, step, memory, settings)
+    return outbox.send(None, [to], on_top(mail.raw, _fields(mail, step.recipients)), about=About(mail.id, step.n))
+
+
+def check_bounce(_options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
+    """No rule may use it."""
+    yield "forward-bounce is what mail to a return path of ours gets by itself; rules pass mail on with forward"
 
 
 def refuse_loop(message: Message, own: tuple[str, ...]) -> None:
@@ -74,7 +155,7 @@ def _protocol(mail: Mail) -> str:
 
 
 def check(options: Mapping[str, Any], recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:
-    """Problems of the options, found at load: addresses that are none, a forward to the rule's own recipient."""
+    """Problems of the options, found at load: addresses that are none, a forward to the rule's own recipient, options that contradict each other."""
     yield from budgets.problems("forward", settings, RATES)
     to = options["to"]
     own = {recipient.lower() for recipient in recipients}
@@ -84,8 +165,12 @@ def check(options: Mapping[str, Any], recipients: tuple[str, ...], settings: Map
             yield f"to: {address} is the recipient of this rule: the mail would go round"
     if not to:
         yield "to needs at least one address"
+    if not isinstance(to, str) and len(to) > MOST_TO:
+        yield f"to names {len(to)} addresses, {MOST_TO} is the most; use several steps"
     if options.get("from_"):
         yield from _problems("from", options["from_"])
+    if options.get("otherwise", "munge") != "munge" and options.get("method", "auto") != "auto":
+        yield f"otherwise is what method auto does; with method {options['method']} it says nothing"
 
 
 def _problems(option: str, address: str) -> Iterator[str]:

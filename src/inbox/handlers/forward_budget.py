@@ -15,30 +15,39 @@ if TYPE_CHECKING:
     from inbox.model import Mail, Step
     from inbox.ports import Memory
 
-RATES: Mapping[str, str] = {"same": "10/1d", "per_author": "1000/1h", "in_all": "off"}
-"""Settings of `[handlers.forward]` and their defaults. `same`: one mail, by its Message-ID or by author and date, of one rule for one address."""
+RATES: Mapping[str, str] = {"same": "10/1d", "alike": "500/1d", "per_author": "1000/1h", "in_all": "off"}
+"""Settings of `[handlers.forward]` and their defaults, all but `in_all` for one rule and one address that mail came to.
+
+`same`: one mail, by its Message-ID or by author and date. `alike`: mails of one author with the same subject and first line (what goes round
+grows at its end). `per_author`, `in_all`: any mails.
+"""
+_BEGINNING = 200
 
 
 def refuse_rounds(mail: Mail, message: Message, step: Step, memory: Memory, settings: Mapping[str, Any]) -> None:
     """Take a forward from every budget. Failed: the same mail came too often, it goes round; Deferred: too many mails."""
     own = (step.rule, *sorted(address.lower() for address in step.recipients or mail.envelope.recipients))
     authors = [address.address.lower() for address in message.from_]
+    date = " ".join(next(iter(message.header("date")), "").split())
     keys: dict[str, list[tuple[str | None, ...]]] = {
-        "same": [("id", *own, message.message_id)] if message.message_id else [],
+        "same": [key for key in (("id", *own, message.message_id), ("date", *own, *authors, date)) if key[-1]],
+        "alike": [("alike", *own, *authors, message.conversation.subject[:_BEGINNING], _first_line(message.text or message.html or ""))],
         "per_author": [("author", step.rule, *authors)],
         "in_all": [("all",)],
     }
-    if date := next(iter(message.header("date")), None):
-        keys["same"].append(("date", *own, *authors, " ".join(date.split())))
     known = rates(settings, RATES)
     budgets = {Budget(_name(*key), *rate): name for name, rate in known.items() for key in keys[name]}
     found = memory.take(mail, step.n, list(budgets))
     if found is None:
         return
     often = f"{found.number} times within {within(found.seconds)}"
-    if budgets[found] == "same":
-        raise Failed(f"5.4.6 mail loop: this rule has passed the same mail on {often} (same)")
+    if budgets[found] in ("same", "alike"):
+        raise Failed(f"5.4.6 mail loop: this rule has passed the same mail on {often} ([handlers.forward] {budgets[found]})")
     raise Deferred(f"too much to pass on: {often} ({budgets[found]})")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text[: 64 * _BEGINNING].splitlines() if line.strip()), "")[:_BEGINNING]
 
 
 def _name(kind: str | None, *words: str | None) -> str:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from inbox import reply_address
@@ -54,8 +55,8 @@ def reply(
 ) -> str:
     """Answer the envelope sender, once a week at most, and never a list, a bounce or another program (RFC 3834).
 
-    template: file with the text; or text: the text itself. html: an HTML version beside it. Each may be a mapping by language, `{de: …, pt-br: …,
-    default: …}`. subject: by default `Re: ` and theirs. from: author of the reply, by default the address that the mail came to.
+    template: file with the text, perhaps with front matter (subject, html, variants); or text: the text itself. html: an HTML version beside it.
+    Each may be a mapping by language, `{de: …, pt-br: …, default: …}`. subject: by default `Re: ` and theirs. from: author of the reply, by default the address that the mail came to.
 
     every: how long a sender is not answered again by this rule, 7d by default, counted from the last mail. handle: rules with the same handle
     answer a sender once for all of them. from_date, until_date: first and last day of replies, `2026-12-24`, in timezone (UTC). only_if_named:
@@ -79,7 +80,7 @@ def reply(
     answer_to = _answer_to(mail, message, step, reply_value, reply_key, reply_within)
     words = reply_text.write(facts, message, step, template, text, html, mail.envelope.sender or "")
     draft = _draft(mail, message, step, words, from_, subject, answer_to)
-    about = About(mail=mail.id, n=step.n, template=words.template, variant=words.variant)
+    about = About(mail=mail.id, n=step.n, template=words.template, variant=words.variant, experiment=words.experiment)
     answer = outbox.send(None, [mail.envelope.sender or ""], _composed(draft), about=about)
     _count(counter, "sent")
     return answer
@@ -114,10 +115,11 @@ def _draft(
     more: tuple[tuple[str, str], ...],
 ) -> Draft:
     own = _own(mail, step)
+    more = more or ((("Reply-To", words.reply_to),) if words.reply_to else ())
     return Draft(
-        from_=("", from_ or own),
+        from_=("", from_) if from_ else parseaddr(words.from_) if words.from_ else ("", own),
         to=(("", mail.envelope.sender or ""),),
-        subject=subject or _re(message.subject),
+        subject=subject or words.subject or _re(message.subject),
         text=words.text,
         html=words.html,
         message_id=message_id_of(mail.id, step.n, own.rpartition("@")[2], automatic=True),

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbox.errors import Deferred, Failed
+from inbox.errors import Deferred, Failed, TemplateError
+from inbox.send.front_matter import load_template, read_template
+from inbox.send.variants import Template as TemplateOfMail
+from inbox.send.variants import choose
 
 if TYPE_CHECKING:
     from inbox import Message
@@ -27,12 +30,16 @@ Choices = str | Mapping[str, str]
 
 @dataclass(frozen=True)
 class Words:
-    """The text of one reply, its HTML version, and the name of the template and variant that they are of."""
+    """What one reply says; `from_` and `reply_to` are None unless the template gives them. Then the names of template, variant and experiment."""
 
     text: str
-    html: str | None
-    template: str | None
-    variant: str | None
+    html: str | None = None
+    subject: str | None = None
+    from_: str | None = None
+    reply_to: str | None = None
+    template: str | None = None
+    variant: str | None = None
+    experiment: str | None = None
 
 
 def write(
@@ -40,10 +47,33 @@ def write(
 ) -> Words:
     """Choose and render. `key`: who with the same key gets the same variant. Failed: a template is wrong, or was stopped."""
     value_of = _values(facts, step)
-    path = in_language(template, facts, message) if template else None
-    variant, source = choose(read(path) if path else in_language(text or "", facts, message), key)
-    shown = rendered(in_language(html, facts, message), value_of, html=True) if html else None
-    return Words(rendered(source, value_of), shown, Path(path).name if path else None, variant)
+    shown = in_language(html, facts, message) if html else None
+    if template is None:
+        source = in_language(text or "", facts, message)
+        return Words(_rendered(source, value_of), _rendered(shown, value_of, html=True) if shown else None)
+    path = Path(in_language(template, facts, message))
+    found = _template(path)
+    variant = choose(found, key)
+    shown = shown or variant.html
+    return Words(
+        text=_rendered(variant.text, value_of),
+        html=_rendered(shown, value_of, html=True) if shown else None,
+        subject=_rendered(variant.subject, value_of) if variant.subject else None,
+        from_=found.from_,
+        reply_to=found.reply_to,
+        template=found.name,
+        variant=variant.name,
+        experiment=found.experiment if variant.name else None,
+    )
+
+
+def _template(path: Path) -> TemplateOfMail:
+    """The template of a file. Deferred: it cannot be read now; Failed: it is wrong."""
+    text = read(path)
+    try:
+        return read_template(text, path.stem, file=str(path), read_file=lambda name: (path.parent / name).read_text(encoding="utf-8-sig"))
+    except TemplateError as error:
+        raise Failed(f"template: {error}") from None
 
 
 def in_language(choices: Choices, facts: Facts, message: Message) -> str:
@@ -58,13 +88,15 @@ def in_language(choices: Choices, facts: Facts, message: Message) -> str:
 
 
 def languages(facts: Facts, message: Message) -> Iterator[str]:
-    """Languages that the author reads, best first: tags of BCP 47 in lower case."""
+    """Languages that the author reads, best first: tags of BCP 47 in lower case. What Content-Language says counts unless the text says otherwise."""
     known = facts.get("language")
-    declared = [tag for name in ("content-language", "accept-language") for tag in _ranges(message.header(name))]
+    content, accepted = _ranges(message.header("content-language")), _ranges(message.header("accept-language"))
     if isinstance(known, str):
-        yield from (tag for tag in declared if tag.partition("-")[0] == known)  # `pt-br` says more than `pt`
+        yield from (tag for tag in (*content, *accepted) if tag.partition("-")[0] == known)  # `pt-br` says more than `pt`
         yield known
-    yield from declared
+    else:
+        yield from content
+    yield from accepted
 
 
 def _ranges(values: tuple[str, ...]) -> list[str]:
@@ -79,11 +111,6 @@ def _weight(text: str | None) -> float:
         return float(text or 1)
     except ValueError:
         return 0.0
-
-
-def choose(source: str, key: str) -> tuple[str | None, str]:  # noqa: ARG001
-    """The variant of a template that `key` gets, and its text; None where there are no variants."""
-    return None, source
 
 
 def _values(facts: Facts, step: Step) -> Callable[[str], Any]:
@@ -102,17 +129,17 @@ def _values(facts: Facts, step: Step) -> Callable[[str], Any]:
     return value_of
 
 
-def read(path: str) -> str:
+def read(path: Path) -> str:
     """The text of a template file. Deferred: it cannot be read now; Failed: it is not UTF-8."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise Deferred(f"template {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Failed(f"template {path} is not UTF-8") from None
 
 
-def rendered(source: str, value_of: Callable[[str], Any], *, html: bool = False) -> str:
+def _rendered(source: str, value_of: Callable[[str], Any], *, html: bool = False) -> str:
     from inbox.handlers.template import render  # noqa: PLC0415  Jinja is loaded when something is rendered
 
     return render(source, value_of, html=html)
@@ -129,7 +156,18 @@ def problems(options: Mapping[str, Any]) -> Iterator[str]:
             if option != "template":
                 yield from (f"{option}: {problem}" for problem in of_template(source))
             elif Path(source).is_file():
-                yield from (f"{source}: {problem}" for problem in of_template(Path(source).read_text(encoding="utf-8", errors="replace")))
+                yield from _file_problems(Path(source), of_template)
+
+
+def _file_problems(path: Path, of_template: Callable[[str], Iterator[str]]) -> Iterator[str]:
+    """Of a template file: of its front matter, or else of each of its texts, once."""
+    try:
+        found = load_template(path)
+    except TemplateError as error:
+        yield str(error)
+        return
+    parts = {part for variant in found.variants for part in (variant.subject, variant.text, variant.html) if part}
+    yield from dict.fromkeys(f"{path}: {problem}" for part in sorted(parts) for problem in of_template(part))
 
 
 def _language_problems(option: str, choices: object) -> Iterator[str]:

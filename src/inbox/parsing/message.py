@@ -198,6 +198,13 @@ class Message:
         return self._noting("amp", lambda found: self._first_text((AMP,), found))
 
     @lazy
+    def language(self) -> str | None:
+        """The language of what the author newly wrote (`de`), None when that does not tell."""
+        from inbox.parsing.natural_language import detect  # noqa: PLC0415 (rules seldom ask for it)
+
+        return detect(self.reply.text or "")
+
+    @lazy
     def security(self) -> Security | None:
         """How it says that it is signed or encrypted, or None."""
         return read_security(self._parts, self.text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from inbox.send import headers as guard
+from inbox.send.attachments import Attachment, multipart
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LONGEST_LINE = 998
@@ -20,7 +20,7 @@ _LONGEST_LINE = 998
 class Draft:
     """What a new mail says. `from_` and `to` are pairs of display name and address; `headers` come behind the usual ones.
 
-    `ids` are header fields of message ids (In-Reply-To, References), which are never encoded.
+    `ids` are header fields of message ids (In-Reply-To, References), which are never encoded. No `to`: the field is left out.
     """
 
     from_: tuple[str, str]
@@ -32,6 +32,9 @@ class Draft:
     html: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     ids: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    cc: tuple[tuple[str, str], ...] = ()
+    reply_to: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 def compose(draft: Draft) -> bytes:
@@ -39,7 +42,7 @@ def compose(draft: Draft) -> bytes:
     head = [
         guard.field("Date", format_datetime(draft.date.astimezone(UTC))),
         guard.addresses("From", [draft.from_]),
-        guard.addresses("To", draft.to),
+        *(guard.addresses(name, parties) for name, parties in _parties(draft) if parties),
         guard.field("Subject", draft.subject),
         guard.tokens("Message-ID", [draft.message_id]),
         *(guard.tokens(name, values) for name, values in draft.ids if values),
@@ -47,6 +50,10 @@ def compose(draft: Draft) -> bytes:
         b"MIME-Version: 1.0\r\n",
     ]
     return b"".join(head) + _body(draft)
+
+
+def _parties(draft: Draft) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    return ("To", draft.to), ("Cc", draft.cc), ("Reply-To", draft.reply_to)
 
 
 def crlf(raw: bytes) -> bytes:
@@ -65,18 +72,8 @@ def _without_pairs(raw: bytes) -> bytes:
 
 def _body(draft: Draft) -> bytes:
     text = _part("plain", draft.text)
-    if draft.html is None:
-        return text
-    html = _part("html", draft.html)
-    boundary = b"=_" + hashlib.sha256(text + b"\0" + html).hexdigest()[:32].encode()
-    return b"".join(
-        (
-            b'Content-Type: multipart/alternative; boundary="' + boundary + b'"\r\n\r\n',
-            b"--" + boundary + b"\r\n" + text + b"\r\n",
-            b"--" + boundary + b"\r\n" + html + b"\r\n",
-            b"--" + boundary + b"--\r\n",
-        )
-    )
+    shown = text if draft.html is None else multipart("alternative", (text, _part("html", draft.html)))
+    return multipart("mixed", (shown, *(one.part() for one in draft.attachments))) if draft.attachments else shown
 
 
 def _part(subtype: str, text: str) -> bytes:

@@ -48,7 +48,7 @@ class Identity:
     @property
     def amazon(self) -> bool:
         """Whether Amazon SES sends its mail: SES writes Date and Message-ID anew, and takes one DKIM-Signature only (SES, header fields)."""
-        return bool(self.transport and _AMAZON.match(self.transport))
+        return is_amazon(self.transport)
 
     @property
     def signing_key(self) -> SigningKey | None:
@@ -67,7 +67,10 @@ class Identity:
         reference = self.settings.key
         if reference is not None:
             return (self._load(selector, reference),)
-        return tuple(self._load(path.stem, f"file:{path}") for path in self.folder.files(selector))
+        paths = self.folder.files(selector)
+        if not paths:  # never silently unsigned
+            raise Deferred(f"{self.domain} is to be signed with selector {selector}, but {self.folder.path / selector}.pem is not there")
+        return tuple(self._load(path.stem, f"file:{path}") for path in paths)
 
     def sign(self, raw: bytes, *, now: float | None = None) -> bytes:
         """The mail (CRLF only) with its DKIM-Signature fields on top, one for each key; as it is when the identity has no key.
@@ -145,7 +148,7 @@ class Identities:
             return None
         table = table or IdentitySettings()
         if "selector" in table.model_fields_set or table.key or not selectors:
-            selectors = (table.selector,) if table.key or folder.files(table.selector) else ()
+            selectors = (table.selector,) if table.key or selectors or folder.files(table.selector) else ()
         self._warn(folder)
         loaded = self._loaded.setdefault(domain, {})
         return Identity(domain, table, table.transport or self.transport, selectors, folder, loaded)
@@ -163,4 +166,9 @@ class Identities:
                 _log.warning("others may read the key %s; chmod 600 %s", path, path)
 
 
-__all__ = ["EDWARDS", "FOLDER", "Identities", "Identity"]
+def is_amazon(transport: str | None) -> bool:
+    """Whether a way that mail leaves is Amazon SES: its API, or its SMTP interface."""
+    return bool(transport and _AMAZON.match(transport))
+
+
+__all__ = ["EDWARDS", "FOLDER", "Identities", "Identity", "is_amazon"]

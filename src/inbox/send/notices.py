@@ -8,20 +8,22 @@ about a notice.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from inbox.aws.ses_events import event_json
+from inbox.errors import NotFound
 from inbox.model import Envelope, Mail, Plan, Step
 from inbox.send import headers as guard
-from inbox.sending import SendingEvent
+from inbox.sending import EventType, SendingEvent
 from inbox.tables import Notification
 
-SOURCE = "event"
-"""The source of mails that hold an event."""
+SOURCE, SENT = "event", "send"
+"""The sources of mails that hold an event, and of mails that were made here to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,51 @@ class Sent:
     at: datetime | None = None
 
 
+@runtime_checkable
+class Keeping(Protocol):
+    """A store whose events and mails can be kept in one transaction."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Group calls of this thread into one durable transaction."""
+
+    def keep_all(self, mails: Sequence[tuple[Mail, Plan | None]]) -> Sequence[str]:
+        """Keep mails with their plans; one whose source key is known is there already."""
+
+    def events(self, *, mail: str | None, recipient: str | None, type: EventType | None, limit: int | None) -> Sequence[SendingEvent]:  # noqa: A002
+        """Events of a mail, a recipient and a type, oldest first."""
+
+    def mail(self, mail_id: str) -> Mail:
+        """One mail; NotFound."""
+
+
+def noted(
+    store: Keeping,
+    note: Callable[[], Sequence[SendingEvent]],
+    events: Sequence[SendingEvent],
+    notifications: Mapping[str, Notification],
+    hostname: str,
+) -> Sequence[SendingEvent]:
+    """Note events, and in the same transaction keep notices of those that are new and wanted. `note` gives those that are new."""
+    if not wanted(events, notifications):
+        return note()
+    with store.transaction():
+        new = note()
+        store.keep_all([*notices(new, notifications, lambda event: _sent(store, event), hostname)])
+    return new
+
+
+def _sent(store: Keeping, event: SendingEvent) -> Sent:
+    """What the store knows of the mail that an event is about; only of mail that was made here is the envelope sender ours."""
+    if event.mail is None:
+        return Sent()
+    try:
+        envelope = store.mail(event.mail).envelope
+    except NotFound:
+        return Sent()
+    sends = store.events(mail=event.mail, recipient=event.recipient, type="send", limit=1)
+    return Sent(envelope.sender if envelope.source == SENT else None, sends[0].at if sends else None)
+
+
 def wanted(events: Iterable[SendingEvent], notifications: Mapping[str, Notification]) -> bool:
     """Whether anybody wants to be told of any of them."""
     return any(_wants(notification, event) for event in events for notification in notifications.values())
@@ -39,7 +86,7 @@ def wanted(events: Iterable[SendingEvent], notifications: Mapping[str, Notificat
 
 def notices(
     events: Iterable[SendingEvent], notifications: Mapping[str, Notification], sent: Callable[[SendingEvent], Sent], hostname: str
-) -> Iterator[tuple[Mail, Plan]]:
+) -> Iterator[tuple[Mail, Plan | None]]:
     """One mail with its plan for each event and each notification that wants it; the same event gives the same source key."""
     for event in events:
         for name, notification in notifications.items():

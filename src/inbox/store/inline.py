@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from inbox.deadline import TimeUp
 from inbox.errors import Deferred, StoreError
-from inbox.model import Mail, MailState, Plan, Receipt
+from inbox.model import Mail, MailState, Plan, Receipt, new_id
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
 from inbox.store.claims import Claim
-from inbox.store.suppression import Suppression
+from inbox.suppression import Suppression
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
@@ -28,6 +28,9 @@ _DETAIL = 1000
 
 Words = tuple[str | None, str, str | None]
 """What a mail is found by in lists and searches: its subject, its addresses and names, its text."""
+
+
+_MOMENT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
     try:
         if (plan := claim.plan) is None:
             judged, words = box.judge_after_reply(mail), box.words(mail)
+            box.attend(mail)
             plan = store.planned(mail, judged)
     except StoreError:
         raise
@@ -177,3 +181,27 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
     if state == "settled":
         box.tell(mail, receipt)
     return receipt
+
+
+class InlineQueue:
+    """A queue of mail that leaves (`inbox.ports.Queue`) in a store without workers: whoever comes by the clock (`work_due`) delivers it."""
+
+    def __init__(self, store: InlineStore) -> None:
+        self._store = store
+
+    def keep_all(self, mails: Sequence[tuple[Mail, Plan]]) -> list[str]:
+        """Keep mails with their plans, one by one; the ids under which they are kept. StoreError: those before it are kept."""
+        holder = f"queue-{new_id()}"
+        with _in_hand(self._store, holder):
+            ids = [self._keep(mail, plan, holder) for mail, plan in mails]
+        self._store.let_go(holder)
+        return ids
+
+    def _keep(self, mail: Mail, plan: Plan, holder: str) -> str:
+        arrived = self._store.arrive(mail, holder, datetime.now(UTC) + _MOMENT)
+        for claim in arrived.claims:
+            if claim.plan is None and claim.mail.envelope.recipients == mail.envelope.recipients:
+                self._store.planned(
+                    claim.mail, plan
+                )  # a mail that is left without it, by a crash just now, gets the same steps from `judge`
+        return arrived.id

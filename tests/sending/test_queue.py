@@ -1,0 +1,57 @@
+"""Mail that is made here waits in the store, and workers deliver it: one fate for each recipient."""
+
+from __future__ import annotations
+
+import re
+
+
+def test_a_mail_is_kept_at_once_and_delivered_by_a_worker(office, far_end):
+    id_ = office.send(to=["alice@far.test", "bob@far.test"], bcc=["carol@far.test"])
+    assert office.receipt(id_).state == "waiting"
+    assert far_end.taken == []
+    office.work_until(lambda: office.receipt(id_).state == "settled")
+    assert sorted(far_end.recipients) == ["alice@far.test", "bob@far.test", "carol@far.test"]
+    for sender, _, raw in far_end.taken:
+        assert sender == "shop@example.com"
+        assert b"carol" not in raw
+        assert re.search(rb"(?m)^Message-ID: <" + id_.encode() + rb"\.0@example\.com>\r$", raw)
+    assert set(office.events(id_)) == {(kind, f"{name}@far.test") for kind in ("send", "delivery") for name in ("alice", "bob", "carol")}
+
+
+def test_no_rule_judges_it(office):
+    id_ = office.send()
+    office.work_until(lambda: office.receipt(id_).state == "settled")
+    plan = office.receipt(id_).plan
+    assert [step.handler for step in plan.steps] == ["deliver"]
+    assert [mail.id for mail in office.store.mails(rule="send")] == [id_]
+    assert office.store.mails(rule="everything") == []
+    assert [step.handler for step in office.box.judge(office.store.mail(id_)).steps] == ["deliver"]
+
+
+def test_one_recipients_4xx_and_another_ones_5xx_hold_nobody_up(office, far_end):
+    far_end.answers = {"busy@far.test": "451 4.2.1 busy", "gone@far.test": "550 5.1.1 no such user"}
+    id_ = office.send(to=["busy@far.test", "gone@far.test", "alice@far.test"])
+    office.work_until(lambda: office.tried(id_))
+    assert office.states(id_) == {"busy@far.test": "deferred", "gone@far.test": "dead", "alice@far.test": "done"}
+    assert office.receipt(id_).state == "waiting"
+    assert far_end.recipients == ["alice@far.test"]
+    bounce = [event for event in office.store.events(mail=id_) if event.type == "bounce"]
+    assert [(event.recipient, event.subtype) for event in bounce] == [("gone@far.test", "permanent/no_email")]
+    assert ("delivery_delay", "busy@far.test") in office.events(id_)
+
+
+def test_the_same_idempotency_key_is_the_same_mail(office, far_end):
+    first = office.send(idempotency_key="order 7")
+    assert office.send(idempotency_key="order 7", subject="Again") == first
+    office.work_until(lambda: office.receipt(first).state == "settled")
+    assert len(far_end.taken) == 1
+
+
+def test_a_recipient_that_is_suppressed_has_that_as_its_outcome(office, far_end):
+    office.store.suppress("alice@far.test", "bounce", "test")
+    id_ = office.send(to=["alice@far.test", "bob@far.test"])
+    office.work_until(lambda: office.tried(id_))
+    assert office.states(id_) == {"alice@far.test": "suppressed", "bob@far.test": "done"}
+    assert far_end.recipients == ["bob@far.test"]
+    assert ("suppressed", "alice@far.test") in office.events(id_)
+    assert office.receipt(id_).state == "settled"
