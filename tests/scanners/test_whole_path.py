@@ -32,11 +32,11 @@ default: [store]
 class Daemon:
     """`inbox serve` in a folder of its own; `clamd` is where it looks for clamd: nothing is there at first."""
 
-    def __init__(self, folder: Path, sockets: Path, rules: str, work: str = "") -> None:
+    def __init__(self, folder: Path, sockets: Path, rules: str, work: str, settings: str) -> None:
         self.folder, self.port, self.clamd = folder, free_port(), sockets / f"clamd-{folder.name[-20:]}"
         (folder / "rules.yaml").write_text(rules)
         (folder / "inbox.toml").write_text(
-            f'smtp = ["127.0.0.1:{self.port}"]\n[scanners.clamav]\nserver = "unix:{self.clamd}"\ntimeout = 5\n[work]\n{work}\n'
+            f'smtp = ["127.0.0.1:{self.port}"]\n[scanners.clamav]\nserver = "unix:{self.clamd}"\ntimeout = 5\n{settings}\n[work]\n{work}\n'
         )
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "inbox", "serve"], cwd=folder, stderr=log, stdout=log)
@@ -75,8 +75,8 @@ class Daemon:
 def serve(tmp_path, folder):
     running = []
 
-    def started(rules, work=""):
-        running.append(Daemon(tmp_path, folder, rules, work))
+    def started(rules, work="", settings=""):
+        running.append(Daemon(tmp_path, folder, rules, work, settings))
         return running[-1]
 
     yield started
@@ -92,6 +92,13 @@ def test_a_rule_refuses_a_virus_before_the_250_and_what_nobody_could_look_at_is_
     daemon.bring_clamd(clamd)
     code, words = daemon.send(VIRUS)
     assert (code, "Your mail has a virus" in words) == (550, True), words
+    assert daemon.send("hello")[0] == 250
+
+
+def test_a_fault_refuses_nobody_for_good_though_it_counts_as_a_virus(serve, clamd):
+    daemon = serve(REFUSING, settings='on_error = "closed"')
+    assert daemon.send("hello")[0] == 451
+    daemon.bring_clamd(clamd)
     assert daemon.send("hello")[0] == 250
 
 

@@ -75,7 +75,7 @@ def _unknown(why: str, on_error: str) -> Noted:
     """What holds when nobody could say."""
     if on_error == "defer":
         raise Deferred(why)
-    return Noted("error" if on_error == "closed" else None, why)
+    return Noted("error", why, fault=True) if on_error == "closed" else Noted(None, why)
 
 
 def check(options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:
