@@ -239,8 +239,8 @@ def test_rules_cannot_ask_a_scanner_that_is_not_set(fact, tmp_path):
         ({"server": "http://127.0.0.1:11333"}, "HOST:PORT"),
         ({"server": "127.0.0.1:0"}, "HOST:PORT"),
         ({"server": "127.0.0.1:11333", "on_error": "explode"}, "'open', 'closed' or 'defer'"),
-        ({"server": "127.0.0.1:11333", "timeout": 0}, "more than 0"),
-        ({"server": "127.0.0.1:11333", "size": 0}, "more than 0"),
+        ({"server": "127.0.0.1:11333", "timeout": 0}, "a number above 0"),
+        ({"server": "127.0.0.1:11333", "size": 0}, "a number above 0"),
         ({"server": "127.0.0.1:11333", "password": "open sesame"}, "env:NAME or file:PATH"),
     ],
 )
