@@ -94,9 +94,11 @@ class Daemon:
     async def _open_ses(self) -> Ses | None:
         if not (self.settings.sns or self.settings.sqs):
             return None
-        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  only who asks for it has its memory
+        from inbox.sources.ses.sending import attend  # noqa: PLC0415  only who asks for it has its memory
+        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  as above
 
-        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics)
+        ledger = self.box.ledger
+        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics, feedback=lambda feedback: attend(feedback, ledger))
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         _LOG.info("draining")
