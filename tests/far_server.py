@@ -85,7 +85,7 @@ class FarServer:
 class Conversation:
     def __init__(self, server, connection):
         self.server, self.connection, self.octets = server, connection, b""
-        self.sender, self.recipients = "", []
+        self.sender, self.recipients, self.begun = "", [], False
 
     def run(self):
         self.answer("greeting", "", GOOD["greeting"])
@@ -99,8 +99,11 @@ class Conversation:
             elif verb == "STARTTLS":
                 self.starttls()
             elif verb == "MAIL":
+                if self.begun:
+                    self.put("503 5.5.1 nested MAIL: RSET first")
+                    continue
                 self.sender, self.recipients = argument[argument.index("<") + 1 : argument.index(">")], []
-                self.answer("mail", self.sender, GOOD["mail"])
+                self.begun = self.answer("mail", self.sender, GOOD["mail"]).startswith("250")
             elif verb == "RCPT":
                 address = argument[argument.index("<") + 1 : argument.index(">")]
                 if self.answer("rcpt", address, GOOD["rcpt"]).startswith("250"):
@@ -108,7 +111,7 @@ class Conversation:
             elif verb == "DATA":
                 self.data()
             elif verb == "RSET":
-                self.recipients = []
+                self.recipients, self.begun = [], False
                 self.put("250 OK")
             elif verb == "QUIT":
                 self.put("221 bye")
@@ -134,6 +137,7 @@ class Conversation:
             self.more()
         body, _, self.octets = self.octets.partition(b"\r\n.\r\n")
         raw = (body + b"\r\n").replace(b"\r\n..", b"\r\n.")
+        self.begun = False
         act = self.server.act("dot", raw)
         lost = act in ("drop-taken", "half-close")
         if act is None or lost or act == "slow" or act.startswith("250"):
