@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from inbox.model import Json
+from inbox.next_hops import amazon_region
 
 if TYPE_CHECKING:
     from inbox.auth.signing import SigningKey
 
 _STRING = 255
 """Octets of one string of a TXT record (RFC 1035 section 3.3)."""
-_REGION = re.compile(r"ses://([a-z0-9-]+)|.*email-smtp\.([a-z0-9-]+)\.amazonaws\.com")
 SOME_ADDRESS = "192.0.2.1"
 """Stands in the SPF record until the address is known that mail leaves from (RFC 5737)."""
 SPF_OF_AMAZON = "include:amazonses.com"
+HELO_SPF = "v=spf1 a -all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ class Sender:
     @property
     def region(self) -> str | None:
         """The region of Amazon SES that sends; None when something else does."""
-        found = _REGION.match(self.transport or "")
-        return (found[1] or found[2]) if found else None
+        return amazon_region(self.transport)
 
     @property
     def has_hostname(self) -> bool:
@@ -128,7 +127,7 @@ def sts_record(policy: str) -> str:
 
 def records(sender: Sender) -> tuple[Record, ...]:
     """All records of a domain, those that mail needs first."""
-    return (*_dkim(sender), _spf(sender), _dmarc(sender), *_mx(sender), *_tls(sender), *_bimi(sender))
+    return (*_dkim(sender), _spf(sender), *_helo(sender), _dmarc(sender), *_mx(sender), *_tls(sender), *_bimi(sender))
 
 
 def _dkim(sender: Sender) -> Iterator[Record]:
@@ -150,6 +149,12 @@ def _spf(sender: Sender) -> Record:
     elif not sender.ips:
         why += f" Put the address that mail leaves from in place of {SOME_ADDRESS} (--ip does it); if a relay sends, take what it says."
     return Record(sender.domain, "TXT", spf_record(sender), "must", "SPF", why)
+
+
+def _helo(sender: Sender) -> Iterator[Record]:
+    if sender.has_hostname and sender.hostname != sender.domain and not sender.region:
+        why = "SPF of automatic answers and bounces, which have no sender: it is that of the name said in EHLO. Leave it out when a relay sends."
+        yield Record(sender.hostname, "TXT", HELO_SPF, "should", "SPF of EHLO", why)
 
 
 def _dmarc(sender: Sender) -> Record:

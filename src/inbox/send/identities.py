@@ -7,7 +7,6 @@ An identity is a domain with a table in the settings (`[identities."example.com"
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from inbox.auth.organization import organizational_domain
 from inbox.auth.signing import SigningKey, dkim_signature
 from inbox.errors import Deferred, Failed
+from inbox.next_hops import amazon_region
 from inbox.options import resolve_secret
 from inbox.parsing.domains import normal_domain
 from inbox.send.key_files import EDWARDS, KeyFolder
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from inbox.config import Settings
 
 FOLDER = "identities"
-_AMAZON = re.compile(r"ses://|smtp://(?:[^@/]*@)?email-smtp\.[a-z0-9-]+\.amazonaws\.com(?:[:/]|$)")
 _REWRITTEN = ("date", "message-id")
 _log = logging.getLogger("inbox.send")
 
@@ -67,7 +66,10 @@ class Identity:
         reference = self.settings.key
         if reference is not None:
             return (self._load(selector, reference),)
-        return tuple(self._load(path.stem, f"file:{path}") for path in self.folder.files(selector))
+        paths = self.folder.files(selector)
+        if not paths:  # never silently unsigned
+            raise Deferred(f"{self.domain} is to be signed with selector {selector}, but {self.folder.path / selector}.pem is not there")
+        return tuple(self._load(path.stem, f"file:{path}") for path in paths)
 
     def sign(self, raw: bytes, *, now: float | None = None) -> bytes:
         """The mail (CRLF only) with its DKIM-Signature fields on top, one for each key; as it is when the identity has no key.
@@ -145,7 +147,7 @@ class Identities:
             return None
         table = table or IdentitySettings()
         if "selector" in table.model_fields_set or table.key or not selectors:
-            selectors = (table.selector,) if table.key or folder.files(table.selector) else ()
+            selectors = (table.selector,) if table.key or selectors or folder.files(table.selector) else ()
         self._warn(folder)
         loaded = self._loaded.setdefault(domain, {})
         return Identity(domain, table, table.transport or self.transport, selectors, folder, loaded)
@@ -153,8 +155,8 @@ class Identities:
     @property
     def transport(self) -> str | None:
         """The way of mail whose identity says nothing else: that of [sending]; a relay that is Amazon's is told apart, since it writes fields anew."""
-        relay = self._settings.relay
-        return self._settings.sending.transport or (f"smtp://{relay.host}:{relay.port}" if relay.host.endswith(".amazonaws.com") else None)
+        relay = f"smtp://{self._settings.relay.host}:{self._settings.relay.port}"
+        return self._settings.sending.transport or (relay if is_amazon(relay) else None)
 
     def _warn(self, folder: KeyFolder) -> None:
         for path in folder.too_open():
@@ -165,7 +167,7 @@ class Identities:
 
 def is_amazon(transport: str | None) -> bool:
     """Whether a way that mail leaves is Amazon SES: its API, or its SMTP interface."""
-    return bool(transport and _AMAZON.match(transport))
+    return amazon_region(transport) is not None
 
 
 __all__ = ["EDWARDS", "FOLDER", "Identities", "Identity", "is_amazon"]
