@@ -94,32 +94,37 @@ class Conversation:
                 self.server.said.append(line)
             verb, _, argument = line.partition(" ")
             verb = verb.upper()
-            if verb in ("EHLO", "LHLO", "HELO"):
-                self.answer("ehlo", argument, "\r\n".join([f"250-{word}" for word in ("far.test", *self.server.offers)] + ["250 HELP"]))
-            elif verb == "STARTTLS":
-                self.starttls()
-            elif verb == "MAIL":
-                if self.begun:
-                    self.put("503 5.5.1 nested MAIL: RSET first")
-                    continue
-                self.sender, self.recipients = argument[argument.index("<") + 1 : argument.index(">")], []
-                self.begun = self.answer("mail", self.sender, GOOD["mail"]).startswith("250")
-            elif verb == "RCPT":
-                address = argument[argument.index("<") + 1 : argument.index(">")]
-                if self.answer("rcpt", address, GOOD["rcpt"]).startswith("250"):
-                    self.recipients.append(address)
-            elif verb == "DATA":
-                self.data()
-            elif verb == "RSET":
-                self.recipients, self.begun = [], False
-                self.put("250 OK")
-            elif verb == "QUIT":
+            if verb == "QUIT":
                 self.put("221 bye")
                 return
-            else:
-                self.put("500 what?")
+            if verb in ("EHLO", "LHLO", "HELO"):
+                verb = "EHLO"
+            getattr(self, f"do_{verb.lower()}", self.unknown)(argument)
 
-    def starttls(self):
+    def unknown(self, argument):
+        self.put("500 what?")
+
+    def do_ehlo(self, argument):
+        self.begun = False
+        self.answer("ehlo", argument, "\r\n".join([f"250-{word}" for word in ("far.test", *self.server.offers)] + ["250 HELP"]))
+
+    def do_mail(self, argument):
+        if self.begun:
+            self.put("503 5.5.1 nested MAIL: RSET first")
+            return
+        self.sender, self.recipients = argument[argument.index("<") + 1 : argument.index(">")], []
+        self.begun = self.answer("mail", self.sender, GOOD["mail"]).startswith("250")
+
+    def do_rcpt(self, argument):
+        address = argument[argument.index("<") + 1 : argument.index(">")]
+        if self.answer("rcpt", address, GOOD["rcpt"]).startswith("250"):
+            self.recipients.append(address)
+
+    def do_rset(self, argument):
+        self.recipients, self.begun = [], False
+        self.put("250 OK")
+
+    def do_starttls(self, argument):
         self.put("220 go on")
         if self.server.context == "broken":
             self.connection.sendall(b"this is no TLS\r\n" * 3)
@@ -129,7 +134,7 @@ class Conversation:
         self.server.open.add(self.connection)
         self.octets = b""
 
-    def data(self):
+    def do_data(self, argument):
         if not self.answer("data", "", GOOD["data"]).startswith("354"):
             return
         self.fault(self.server.act("body", ""), before=True)
