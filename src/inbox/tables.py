@@ -52,6 +52,12 @@ def _rate(value: Any) -> str:
     return str(value)
 
 
+def _public_url(text: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValueError(f"{text!r} is no address that the public reaches; write https://mail.example.com")
+    return text.rstrip("/")
+
+
 def _folder(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is no folder; name one, or one that can be made")
@@ -63,6 +69,7 @@ Server = Annotated[str, AfterValidator(_server)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 NameServer = Annotated[str, AfterValidator(check_name_server)]
 TransportUrl = Annotated[str, AfterValidator(check_next_hop)]
@@ -234,7 +241,8 @@ class Sending(Table):
     transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
     direct: Direct = Direct.model_construct()
-    secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
+    secret: Reference | None = None  # that return paths (SRS, bounces) and unsubscribing are signed with; None: made once, in `dir`
+    unsubscribe_url: PublicUrl | None = None  # https://mail.example.com, where the public reaches /unsubscribe/ of `http`
     soft_bounces: int = Field(
         default=5, gt=0
     )  # temporary bounces in a row, within `soft_within`, that put an address on the suppression list

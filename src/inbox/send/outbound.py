@@ -7,6 +7,7 @@ whoever else was refused for now. Without, nobody gets it until nobody is refuse
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 OpenTransport = Callable[[str | None], Transport]
 """Opens the way that a URL names; None is the server of [relay]."""
 
+_PATIENCE = 1.0
+"""Seconds that one step waits for its turn under a rate; a longer wait is the queue's."""
 _ADDRESS = re.compile(r"[^\s<>@\"]+@([^\s<>@\",;]+)")
 
 
@@ -54,8 +57,15 @@ class Outbound:
     connections do.
     """
 
-    def __init__(self, settings: Settings, identities: Identities, open_transport: OpenTransport, ledger: Ledger | None = None) -> None:
-        self._settings, self._identities, self._open, self._ledger = settings, identities, open_transport, ledger
+    def __init__(
+        self,
+        settings: Settings,
+        identities: Identities,
+        open_transport: OpenTransport,
+        ledger: Ledger | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._settings, self._identities, self._open, self._ledger, self._sleep = settings, identities, open_transport, ledger, sleep
         self._transports: dict[str | None, Transport] = {}
 
     def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:
@@ -143,9 +153,14 @@ class Outbound:
         return [_Bucket(name, text, rate.number) for name, text in found if self._ledger and (rate := Rate.read(text))]
 
     def _wait(self, rates: Sequence[_Bucket], amount: int) -> None:
+        """Take from each bucket; a short wait is waited for here, so that mail goes out evenly. Deferred for a longer one."""
+        patience = _PATIENCE
         for bucket in rates:
-            wait = self._ledger.wait_for(f"{bucket.name} {bucket.rate}", bucket.rate, amount) if self._ledger else 0
-            if wait:
+            while wait := self._ledger.wait_for(f"{bucket.name} {bucket.rate}", bucket.rate, amount) if self._ledger else 0:
+                if wait <= patience:
+                    self._sleep(wait)
+                    patience -= wait
+                    continue
                 raise Deferred(f"the rate of {bucket.name} is reached: {bucket.rate}", retry_after=wait)
 
     def _signed(self, sending: _Sending, identity: Identity | None) -> bytes:
