@@ -6,7 +6,7 @@ Nothing is sent at once: workers deliver, one step for each recipient. The rules
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -84,7 +84,7 @@ class Sender:
         """The mail with its plan, ready to be kept. ConfigError, RenderingFailed."""
         wanted, id_ = from_header(wanted), new_id()
         recipients = wanted.recipients()
-        wanted, variant = self._rendered(wanted, id_, recipients)
+        wanted, names = self._rendered(wanted, id_, recipients)
         author = author_of(wanted)
         identity = self._identity(wanted, author)
         domain = identity.domain if identity else author[1].rpartition("@")[2]
@@ -92,7 +92,7 @@ class Sender:
         raw = octets(wanted, author, message_id, self._unsubscribe(wanted, id_, recipients, domain), datetime.now(UTC))
         key = f"{SENT}:{wanted.idempotency_key}" if wanted.idempotency_key else None
         mail = Mail(id_, Envelope(author[1], recipients, source=SENT), Raw.of(raw), datetime.now(UTC), key)
-        options = {"identity": domain, "template": _name(wanted), "variant": variant}
+        options = {"identity": domain, "template": _name(wanted), **names}
         return Prepared(mail, plan_to_send(mail, {name: value for name, value in options.items() if value}), message_id)
 
     def _identity(self, wanted: Submission, author: Party) -> Identity | None:
@@ -109,10 +109,10 @@ class Sender:
             _LOG.warning("mail is sent without a DKIM signature: there is no identity", extra={"remedy": f"inbox identity add {domain}"})
         return None
 
-    def _rendered(self, wanted: Submission, id_: str, recipients: tuple[str, ...]) -> tuple[Submission, str | None]:
-        """The submission with the words of its template, and the name of the variant that its recipient gets."""
+    def _rendered(self, wanted: Submission, id_: str, recipients: tuple[str, ...]) -> tuple[Submission, Mapping[str, str]]:
+        """The submission with the words of its template; the names of the variant that its recipient gets and of the experiment, if there are any."""
         if wanted.template is None:
-            return wanted, None
+            return wanted, {}
         from inbox.send.front_matter import load_template  # noqa: PLC0415  Jinja and YAML are loaded when something is rendered
         from inbox.send.rendering import RenderingFailed, render  # noqa: PLC0415
         from inbox.send.variants import choose  # noqa: PLC0415
@@ -132,7 +132,7 @@ class Sender:
             html=words.html,
             from_=wanted.from_ or words.from_,
             reply_to=wanted.reply_to or ((words.reply_to,) if words.reply_to else ()),
-        ), variant.name
+        ), {"variant": variant.name, "experiment": template.experiment} if variant.name else {}
 
     def _note_failure(self, id_: str, recipients: tuple[str, ...], template: str, variant: str | None, why: str) -> None:
         now = datetime.now(UTC)
