@@ -188,7 +188,8 @@ class Inbox:
             seconds = max(0.1, min(seconds, (until - now).total_seconds()))
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if ended.expired and mail.envelope.source == SENT:
-            self.ledger.note(expired(mail, step, ended.outcome.detail))
+            tried = any(self.ledger.events(mail=mail.id, recipient=one, type="send") for one in step.recipients)
+            self.ledger.note(expired(mail, step, ended.outcome.detail, tried=tried))
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         if ended.outcome.state in _NOT_DONE:
