@@ -33,6 +33,7 @@ FLOORS = {
         "experiments",
         "refusals",
         "reputation",
+        "suppression_files",
         "parsing",
         "reply_tokens",
         "rules",

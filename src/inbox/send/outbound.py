@@ -19,6 +19,7 @@ from inbox.ports import NOTHING, Ledger, Transport
 from inbox.rates import Rate
 from inbox.send.compose import crlf
 from inbox.send.fields import field_of, fields_of
+from inbox.send.seven_bit import downgrade
 from inbox.sending import About, Answer, Answers, EventType, Letter, SendingEvent
 
 if TYPE_CHECKING:
@@ -164,9 +165,10 @@ class Outbound:
                 raise Deferred(f"the rate of {bucket.name} is reached: {bucket.rate}", retry_after=wait)
 
     def _signed(self, sending: _Sending, identity: Identity | None) -> bytes:
+        """In seven bits where that is possible, so that no server on the way has to convert it and break the signature (RFC 6376 section 5.3)."""
         if identity is None or not sending.signs or _is_signed(sending.raw, identity.domain):
             return sending.raw
-        return identity.sign(sending.raw)
+        return identity.sign(sending.raw if _is_signed(sending.raw) else downgrade(sending.raw) or sending.raw)
 
     # after
 
@@ -175,8 +177,10 @@ class Outbound:
             self._ledger.note([event for event in events if event.mail])
 
 
-def _is_signed(raw: bytes, domain: str) -> bool:
-    """Whether the mail bears a DKIM signature of this domain."""
+def _is_signed(raw: bytes, domain: str | None = None) -> bool:
+    """Whether the mail bears a DKIM signature of this domain; None: of anybody, or an ARC seal."""
+    if domain is None:
+        return any(field_of(raw, name) is not None for name in ("dkim-signature", "arc-message-signature"))
     tag = re.compile(rf"(?:^|;)\s*d\s*=\s*{re.escape(domain)}\s*(?:;|$)", re.IGNORECASE)
     return any(tag.search(value) for value in fields_of(raw, "dkim-signature"))
 
