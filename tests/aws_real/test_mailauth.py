@@ -53,8 +53,12 @@ def test_another_implementation_finds_what_was_foretold(identity, kind, method):
     }
     raw = mails()[kind]
     srs = Srs((b"a secret of the tests",))
-    arrival = Arrival(raw, parse(raw), "jane@example.org", ("team@corp.test",), datetime.fromtimestamp(NOW, UTC), b"", "spf=pass; dmarc=pass")
-    ours = Ourselves("support@shop.example", lambda sender: srs.forward(sender, "shop.example", NOW), identity, "mx.shop.example", "mx.shop.example")
+    arrival = Arrival(
+        raw, parse(raw), "jane@example.org", ("team@corp.test",), datetime.fromtimestamp(NOW, UTC), b"", "spf=pass; dmarc=pass"
+    )
+    ours = Ourselves(
+        "support@shop.example", lambda sender: srs.forward(sender, "shop.example", NOW), identity, "mx.shop.example", "mx.shop.example"
+    )
     found = plan(arrival, ours, Wish(method), resolver(names), NOW)
     said = found.prediction
     assert mailauth(found, names) == {
