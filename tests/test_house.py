@@ -28,6 +28,7 @@ FLOORS = {
         "networks",
         "next_hops",
         "origins",
+        "queries",
         "rates",
         "experiments",
         "refusals",
