@@ -28,7 +28,6 @@ class FarServer:
     offers: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SIZE 1000000")
     lmtp: bool = False
     context: object = None
-    implicit: bool = False
     address: str = "127.0.0.1"
     port: int = 0
     taken: list[tuple[str, list[str], bytes]] = field(default_factory=list)
@@ -73,15 +72,14 @@ class FarServer:
 
     def serve(self, connection):
         self.open.add(connection)
+        conversation = Conversation(self, connection)
         try:
-            if self.implicit:
-                connection = self.context.wrap_socket(connection, server_side=True)
-            Conversation(self, connection).run()
+            conversation.run()
         except (OSError, Gone, ValueError):
             pass
         finally:
-            connection.close()
-            self.open.discard(connection)
+            conversation.connection.close()
+            self.open.discard(conversation.connection)
 
 
 class Conversation:
@@ -123,7 +121,9 @@ class Conversation:
         if self.server.context == "broken":
             self.connection.sendall(b"this is no TLS\r\n" * 3)
             raise Gone
+        self.server.open.discard(self.connection)
         self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.server.open.add(self.connection)
         self.octets = b""
 
     def data(self):

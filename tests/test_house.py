@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "inbox"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = {
-    0: ("model", "errors", "hookspecs", "ports", "sending", "__init__"),
+    0: ("model", "errors", "hookspecs", "ports", "sending", "suppression", "__init__"),
     1: (
         "options",
         "config",
@@ -24,6 +24,7 @@ FLOORS = {
         "costs",
         "plugins",
         "deadline",
+        "feedback",
         "inspect",
         "networks",
         "next_hops",
@@ -32,6 +33,7 @@ FLOORS = {
         "rates",
         "experiments",
         "refusals",
+        "reputation",
         "parsing",
         "reply_tokens",
         "rules",
@@ -43,7 +45,7 @@ FLOORS = {
         "logs",
         "aws",
     ),
-    2: ("perform", "app", "store", "send"),
+    2: ("perform", "app", "books", "store", "send"),
     3: ("assemble", "function", "local_functions", "reception", "worker", "supervise", "daemon", "sources"),
     4: ("cli", "demo", "web", "__main__"),
 }

@@ -18,10 +18,10 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from inbox import perform
+from inbox import feedback, perform
 from inbox.config import Settings
 from inbox.copies import copy_of
-from inbox.errors import Deferred
+from inbox.errors import Deferred, StoreError
 from inbox.inspect import MailFacts, Materials
 from inbox.model import Mail, OutcomeState, Plan, Receipt, Reply, Step
 from inbox.options import with_secrets
@@ -68,7 +68,7 @@ class NoLedger:
     def events(self, **asked: object) -> Sequence[SendingEvent]:  # noqa: ARG002
         return ()
 
-    def sent(self, message_id: str) -> Sequence[SendingEvent]:  # noqa: ARG002
+    def sent(self, *message_ids: str) -> Sequence[SendingEvent]:  # noqa: ARG002
         return ()
 
     def delivered(self, mail: str, n: int) -> Collection[str]:  # noqa: ARG002
@@ -153,6 +153,27 @@ class Inbox:
         people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
         return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
+    def attend(self, mail: Mail) -> Sequence[SendingEvent]:
+        """Note what a mail says of mail that we sent: bounces, complaints, answers; those that were new. StoreError: to be done again.
+
+        What goes wrong otherwise is only told: the mail itself matters more.
+        """
+        if isinstance(self.ledger, NoLedger):
+            return ()
+        try:
+            events = feedback.read(self.message(mail), mail, self.ledger.sent)
+            new = self.ledger.note(events) if events else ()
+        except StoreError:
+            raise
+        except Exception:
+            _LOG.exception("what a mail says of mail that we sent could not be noted", extra={"mail": mail.id})
+            return ()
+        for event in new:
+            _LOG.info(
+                "feedback", extra={"mail": mail.id, "type": event.type, "about": event.mail, "subtype": event.subtype, "why": event.detail}
+            )
+        return new
+
     def attempt(
         self, mail: Mail, step: Step, number: int, until: datetime | None = None, *, aged: bool = True, earlier: tuple[Step, ...] = ()
     ) -> Ended:
@@ -202,6 +223,7 @@ class Inbox:
         `until`: when there is no more time; steps that were not begun by then are left to the next try.
         """
         plan = self.judge(mail)
+        self.attend(mail)
         run = perform.Run(mail, journal.planned(mail, plan) if journal else plan, journal)
         while (until is None or datetime.now(UTC) < until) and (step := run.next()):
             run.add_all(self.attempt(mail, step, 1, until, aged=until is None, earlier=perform.earlier(run.plan, run.states, step)))

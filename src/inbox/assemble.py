@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inbox.app import Inbox
+from inbox.books import Books
 from inbox.errors import ConfigError, Problem, RulesError
 from inbox.plugins import Plugins
 from inbox.ports import Ledger, Queue
@@ -41,9 +42,9 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         settings=settings,
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
-        outbox=open_outbox(settings, store),
+        outbox=open_outbox(settings, store, counter),
         queue=queue_of(store),
-        ledger=store if isinstance(store, Ledger) else None,
+        ledger=ledger_of(settings, store, counter),
         counter=counter,
         read=lambda: load_rules(settings, plugins),
     )
@@ -62,15 +63,19 @@ def _check_notifications(settings: Settings, plugins: Plugins, store: InlineStor
         raise ConfigError("\n".join(found))
 
 
-def open_outbox(settings: Settings, store: InlineStore | None = None) -> Outbound:
+def ledger_of(settings: Settings, store: InlineStore | None, counter: Counter | None = None) -> Ledger | None:
+    """What became of mail that left, with its consequences."""
+    return Books(store, settings, counter) if isinstance(store, Ledger) else None
+
+
+def open_outbox(settings: Settings, store: InlineStore | None = None, counter: Counter | None = None) -> Outbound:
     """The way out that the settings describe; with a store, what becomes of each recipient is noted there."""
-    ledger = store if isinstance(store, Ledger) else None
-    return Outbound(settings, Identities(settings), lambda url: open_transport(url, settings), ledger)
+    return Outbound(settings, Identities(settings), lambda url: open_transport(url, settings), ledger_of(settings, store, counter))
 
 
 def open_sender(settings: Settings, store: InlineStore) -> Sender:
     """What takes mail that is made here; no rules are needed for that."""
-    return Sender(settings, Identities(settings), queue_of(store), store if isinstance(store, Ledger) else None)
+    return Sender(settings, Identities(settings), queue_of(store), ledger_of(settings, store))
 
 
 def open_dry_sender(settings: Settings) -> Sender:

@@ -218,6 +218,7 @@ class Daemon:
 
     def _gauges(self) -> list[Gauge]:
         gauges: list[Gauge] = [*self.store.stats(datetime.now(UTC)).gauges()]
+        gauges += [("inbox_identities_stopped", {"identity": identity}, 1) for identity in self.store.stopped()]
         if self.doors:
             gauges.append(("inbox_connections", {}, self.doors.connections))
         return gauges

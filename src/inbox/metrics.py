@@ -45,12 +45,17 @@ METRICS: Mapping[str, Metric] = {
     ),
     "inbox_rule_matched_total": Metric("counter", "Mails that a rule matched", ("rule",)),
     "inbox_rules_reload_total": Metric("counter", "Reloads of the rules file", ("result",)),
+    "inbox_sending_events_total": Metric("counter", "What became of mail that left, for each recipient", ("type", "identity")),
+    "inbox_suppressions_total": Metric("counter", "Addresses that came onto the suppression list, by what put them there", ("type",)),
     "inbox_accept_seconds": Metric("histogram", "From the final dot to the answer", (), _SECONDS),
     "inbox_step_seconds": Metric("histogram", "Duration of one attempt at a step", ("handler",), _SECONDS),
     "inbox_settle_seconds": Metric("histogram", "From the arrival of a mail to its last step", (), _DAY_SECONDS),
     "inbox_mail_bytes": Metric("histogram", "Size of mails", (), _OCTETS),
     "inbox_mails": Metric("gauge", "Mails that are kept, by state", ("state",)),
     "inbox_oldest_seconds": Metric("gauge", "Age of the oldest mail in a state", ("state",)),
+    "inbox_identities_stopped": Metric(
+        "gauge", "Identities that send nothing, since too many mails bounced or recipients complained", ("identity",)
+    ),
     "inbox_stored_octets": Metric("gauge", "Octets of all mails that are kept"),
     "inbox_database_octets": Metric("gauge", "Size of the database"),
 }

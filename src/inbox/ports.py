@@ -110,8 +110,11 @@ class Ledger(Protocol):
     ) -> Sequence[SendingEvent]:
         """Events that fit all that is given (`since` included, `until` not), oldest first, or newest first. Addresses compare without case."""
 
-    def sent(self, message_id: str) -> Sequence[SendingEvent]:
-        """The `send` events of the mail that left with this Message-ID, or that SES gave it: one for each recipient; none: it is not ours."""
+    def sent(self, *message_ids: str) -> Sequence[SendingEvent]:
+        """The `send` events of the mail that left with a Message-ID, or that SES gave it: one for each recipient; none: it is not ours.
+
+        Of several Message-IDs, those of the first that is ours.
+        """
 
     def delivered(self, mail: str, n: int) -> Collection[str]:
         """Recipients that the next hop has taken step `n` of a mail for, as they were written: they are not sent to again."""

@@ -116,6 +116,46 @@ Answers = Mapping[str, Answer]
 """One for each recipient of a letter."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events of one type there were; of bounces, of one class (`permanent`, `transient`, `undetermined`). What was not asked for is None.
+
+    `hour`: its beginning, in UTC; `domain`: that of the recipients.
+    """
+
+    type: EventType
+    number: int
+    subtype: str | None = None
+    hour: datetime | None = None
+    identity: str | None = None
+    domain: str | None = None
+    template: str | None = None
+    variant: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        found: dict[str, Json] = {"type": self.type, "subtype": self.subtype, "number": self.number}
+        found |= {"hour": isoformat(self.hour) if self.hour else None, "identity": self.identity, "domain": self.domain}
+        return {**found, "template": self.template, "variant": self.variant}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an identity stands: recipients that it sent to `since` then, permanent bounces and complaints meanwhile; why it is stopped, if it is."""
+
+    identity: str
+    since: datetime
+    sends: int = 0
+    bounces: int = 0
+    complaints: int = 0
+    stopped: str | None = None
+    stopped_at: datetime | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        found: dict[str, Json] = {"identity": self.identity, "since": isoformat(self.since), "sends": self.sends}
+        found |= {"bounces": self.bounces, "complaints": self.complaints, "stopped": self.stopped}
+        return {**found, "stopped_at": isoformat(self.stopped_at) if self.stopped_at else None}
+
+
 def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
     """The plan of a mail that was made here: one step for each recipient, so that each has a state of its own. The same mail, the same plan."""
     recipients = mail.envelope.recipients

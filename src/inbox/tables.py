@@ -229,12 +229,21 @@ class Direct(Table):
 
 
 class Sending(Table):
-    """How mail leaves, unless its identity says otherwise."""
+    """How mail leaves, unless its identity says otherwise; and what bounces and complaints have for consequences (docs/feedback.md)."""
 
     transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
     direct: Direct = Direct.model_construct()
     secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
+    soft_bounces: int = Field(
+        default=5, gt=0
+    )  # temporary bounces in a row, within `soft_within`, that put an address on the suppression list
+    soft_within: Positive = 7 * 86_400
+    soft_for: Positive = 14 * 86_400  # and how long it stays there
+    complaint: Literal["identity", "all"] = "identity"  # who is not to send to somebody who complained: the identity that did, or all
+    window: Annotated[Seconds, Field(ge=3600)] = 86_400  # over which an identity's bounces and complaints are counted, in whole hours
+    least: int = Field(default=100, gt=0)  # recipients in it before a rate says anything
+    least_complaints: int = Field(default=2, gt=0)  # one person alone stops nobody
 
 
 class Identity(Table):

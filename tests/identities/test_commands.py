@@ -105,6 +105,14 @@ def test_list_and_show_say_what_there_is(inbox):
     assert added == [{name: value for name, value in shown.items() if name != "records"}]
 
 
+def test_a_key_that_cannot_be_read_hides_no_other_identity(inbox, tmp_path):
+    inbox("identity", "add", "example.com", "--algorithm", "ed25519")
+    inbox("identity", "add", "example.net", "--algorithm", "ed25519")
+    (tmp_path / "inbox-data/identities/example.com/inbox-ed.pem").write_text("gone")
+    status, text, _ = inbox("identity", "list")
+    assert (status, "inbox-ed.pem cannot be used" in text, "example.net  inbox-ed (Ed25519, signs)  relay" in text) == (0, True, True)
+
+
 # rotation
 
 

@@ -31,7 +31,7 @@ def good():
         "example.com": {"TXT": ["v=spf1 ip4:192.0.2.25 -all", "other=thing"], "MX": ["10 mx.example.com"], "A": ["192.0.2.80"]},
         "s._domainkey.example.com": {"TXT": [public_record(key().key)]},
         "_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject; rua=mailto:dmarc@example.com"]},
-        "mx.example.com": {"A": ["192.0.2.25"]},
+        "mx.example.com": {"A": ["192.0.2.25"], "TXT": ["v=spf1 a -all"]},
         "_mta-sts.example.com": {"TXT": ["v=STSv1; id=20261124"]},
         "_smtp._tls.example.com": {"TXT": ["v=TLSRPTv1; rua=mailto:tls@example.com"]},
         "default._bimi.example.com": {"TXT": ["v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/logo.pem"]},
@@ -96,7 +96,7 @@ CASES = [
     ("a term behind all", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 -all a"], [("spf", "warning", "a stands behind all")]),
     ("ptr", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 ptr -all"], [("spf", "warning", "uses ptr")]),
     ("a long record", "example.com", "TXT", [f"v=spf1 ip4:192.0.2.25 {'ip4:198.51.100.1 ' * 30}-all"], [("spf", "warning", "octets")]),
-    ("an include without a record", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 include:mx.example.com -all"], [("spf", "wrong", "mx.example.com has no SPF record")]),
+    ("an include without a record", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 include:a.example.com -all"], [("spf", "wrong", "a.example.com has no SPF record")]),
     ("an include of itself", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 include:example.com -all"], [("spf", "wrong", "it leads back to example.com")]),
     ("a host without address", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 a:old.example.com -all"], [("spf", "warning", "nothing for a:old.example.com")]),
     ("three of them", "example.com", "TXT", ["v=spf1 ip4:192.0.2.25 a:x.example.com a:y.example.com mx:z.example.com -all"], [("spf", "wrong", "nothing for a:x.example.com, a:y")]),
@@ -136,7 +136,7 @@ CASES = [
     ("an MX that is an address", "example.com", "MX", ["10 192.0.2.25"], [("mx", "wrong", "192.0.2.25 is an address"), ("mta-sts", "wrong", "does not name")]),
     ("an MX that is not there", "example.com", "MX", ["5 gone.example.com", "10 mx.example.com"], [("mx", "wrong", "gone.example.com has no address"), ("mta-sts", "wrong", "gone.example.com")]),
     ("an MX that is an alias", "mx.example.com", "CNAME", ["a.example.com"], [("mx", "wrong", "mx.example.com is a CNAME to a.example.com")]),
-    ("an MX inside", "mx.example.com", "A", ["10.0.0.1"], [("mx", "warning", "mx.example.com has the address 10.0.0.1"), ("reverse-dns", "wrong", "does not lead back"), ("reverse-dns", "warning", "it leads to 10.0.0.1")]),
+    ("an MX inside", "mx.example.com", "A", ["10.0.0.1"], [("mx", "warning", "mx.example.com has the address 10.0.0.1"), ("reverse-dns", "wrong", "does not lead back"), ("reverse-dns", "warning", "it leads to 10.0.0.1"), ("reverse-dns", "wrong", "SPF of this name is fail")]),
     ("no answer about MX", "example.com", "MX", None, [("mx", "unknown", NO_ANSWER), ("mta-sts", "unknown", NO_ANSWER)]),
     # TLS
     ("no MTA-STS", STS, "TXT", [], [("mta-sts", "warning", "no record")]),
@@ -146,6 +146,9 @@ CASES = [
     ("no TLS-RPT", "_smtp._tls.example.com", "TXT", [], [("tls-rpt", "warning", "no record")]),
     ("two of TLS-RPT", "_smtp._tls.example.com", "TXT", ["v=TLSRPTv1; rua=mailto:a@example.com"] * 2, [("tls-rpt", "wrong", "2 records")]),
     ("TLS-RPT without address", "_smtp._tls.example.com", "TXT", ["v=TLSRPTv1; rua=a@example.com"], [("tls-rpt", "wrong", "names no address")]),
+    # SPF of mail without a sender
+    ("no SPF of the name in EHLO", "mx.example.com", "TXT", [], [("reverse-dns", "warning", "SPF of this name is none for 192.0.2.25")]),
+    ("SPF of that name against us", "mx.example.com", "TXT", ["v=spf1 -all"], [("reverse-dns", "wrong", "SPF of this name is fail for 192.0.2.25")]),
     # BIMI
     ("two of BIMI", BIMI, "TXT", [LOGO] * 2, [("bimi", "wrong", "2 records")]),
     ("BIMI without logo", BIMI, "TXT", ["v=BIMI1; a=https://example.com/logo.pem"], [("bimi", "wrong", "have l=")]),
@@ -167,7 +170,7 @@ def test_one_mistake_gives_the_findings_that_it_should(name, kind, records, expe
     said = faults(findings)
     assert [(check, verdict) for check, verdict, _ in said] == [(check, verdict) for check, verdict, _ in expected], said
     assert all(words in text for (_, _, text), (_, _, words) in zip(said, expected, strict=True)), said
-    assert all(one.why and one.publish for one in findings if one.verdict != "ok")
+    assert all(one.why and one.remedy for one in findings if one.verdict != "ok")
 
 
 POLICIES = [
@@ -267,7 +270,7 @@ def test_a_key_that_waits_does_no_harm_yet():
 
 
 def test_one_of_two_keys_is_enough_for_dmarc():
-    said = faults(found(good(), sender(keys=(key(), key("ed25519", "s-ed")), ips=())))
+    said = faults(found(good(), sender(keys=(key(), key("ed25519", "s-ed")))))
     assert said == [("dkim", "missing", "no record")]
 
 
@@ -275,6 +278,10 @@ def test_a_selector_of_others_is_looked_at_too():
     zone = good() | {"theirs._domainkey.example.com": {"CNAME": ["x.provider.test"]}, "x.provider.test": {"TXT": ["v=DKIM1; p="]}}
     zone["theirs._domainkey.example.com"]["TXT"] = zone["x.provider.test"]["TXT"]
     assert faults(found(zone, selectors=["theirs"])) == [("dkim", "wrong", "the record was revoked")]
+
+
+def test_without_an_address_it_is_said_what_was_not_looked_at():
+    assert faults(found(good(), sender(ips=()))) == [("spf", "warning", "whether it names who sends was not looked at")]
 
 
 def test_through_amazon_spf_must_include_it_and_only_dkim_proves_the_domain():

@@ -154,6 +154,16 @@ def test_a_key_that_the_settings_refer_to_signs_with_their_selector(tmp_path, fo
     assert (found.result, found.selector) == ("pass", "mine")
 
 
+def test_a_key_that_is_gone_defers_the_mail_instead_of_leaving_it_unsigned(tmp_path, folder):
+    (path,) = folder().make("s", "ed25519")
+    path.unlink()
+    with pytest.raises(Deferred, match="to be signed with selector s, but"):
+        identities(tmp_path).of("example.com").sign(MAIL)
+    other = identities(tmp_path, identities={"example.com": {"selector": "other"}}).of("example.com")
+    with pytest.raises(Deferred, match="to be signed with selector other"):
+        other.sign(MAIL)
+
+
 def test_a_mail_without_an_author_is_not_signed(tmp_path, folder):
     folder().make("s")
     with pytest.raises(Failed, match="no From"):
@@ -201,9 +211,17 @@ def test_a_key_that_others_may_read_is_warned_of_once(tmp_path, folder, caplog):
 def test_a_key_is_never_written_over(folder):
     (path,) = folder().make("s", "ed25519")
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="exist already and are kept"):
+    with pytest.raises(ConfigError, match="exists already and is kept; --rotate"):
         folder().make("s", "both")
     assert path.read_bytes() == before
+
+
+def test_a_key_that_nothing_signs_with_is_kept_too_and_the_error_says_how_to_use_it(folder):
+    (path,) = folder().make("s", "ed25519")
+    (folder().path / "selectors").unlink()
+    with pytest.raises(ConfigError, match=r"add the line s to .*selectors, or remove it"):
+        folder().make("s")
+    assert path.exists()
 
 
 def test_a_rotation_waits_for_the_old_key_to_be_retired(tmp_path, folder):

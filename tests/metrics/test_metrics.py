@@ -104,6 +104,6 @@ def test_every_line_is_in_the_exposition_format_and_help_comes_before_samples():
 
 @pytest.mark.parametrize("name", METRICS)
 def test_no_metric_has_a_label_for_words_of_a_mail(name):
-    assert set(METRICS[name].labels) <= {"source", "reason", "rule", "handler", "state", "result", "kind"}
+    assert set(METRICS[name].labels) <= {"source", "type", "identity", "reason", "rule", "handler", "state", "result", "kind"}
     assert METRICS[name].help
     assert list(METRICS[name].bounds) == sorted(METRICS[name].bounds)

@@ -11,6 +11,10 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
 
+from aws_endpoint import aws, aws_endpoint
+
+__all__ = ["aws", "aws_endpoint"]
+
 
 @dataclass
 class FarEnd:

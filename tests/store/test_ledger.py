@@ -70,6 +70,13 @@ def test_a_message_id_of_ours_leads_to_whom_it_was_sent(ledger, event, spelling)
     assert {found.recipient for found in ledger.sent(spelling)} == {"joe@x.test", "ann@x.test"}
 
 
+def test_of_several_message_ids_the_first_that_is_ours_counts(ledger, event):
+    ledger.note([event(mail="m1"), event(mail="m2")])
+    assert [found.mail for found in ledger.sent("<x@x.test>", "<m2.1@example.com>", "<m1.1@example.com>")] == ["m2"]
+    assert list(ledger.sent("<x@x.test>", "<y@x.test>")) == []
+    assert list(ledger.sent()) == []
+
+
 def test_a_message_id_of_nobody_leads_to_nothing(ledger, event):
     ledger.note([event()])
     assert list(ledger.sent("<m1.2@example.com>")) == []

@@ -94,5 +94,5 @@ def _lines(finding: Finding) -> Iterator[str]:
     yield f"{finding.verdict:<8} {finding.check} {finding.name}: {visible(finding.found)}"
     if finding.why:
         yield f"         why: {visible(finding.why)}"
-    if finding.publish:
-        yield f"         publish: {visible(finding.publish)}"
+    if finding.remedy:
+        yield f"         remedy: {visible(finding.remedy)}"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inbox.cli import NO, OK
-from inbox.cli.common import common, print_json
+from inbox.cli.common import common, print_json, visible
 from inbox.cli.resolving import dns_options
-from inbox.errors import ConfigError
+from inbox.errors import ConfigError, Deferred
 
 if TYPE_CHECKING:
     from inbox.auth import Resolver
@@ -88,7 +88,7 @@ def list_(settings: Settings, *, as_json: bool) -> int:
     for name in names:
         said = _said(settings, name)
         keys = [f"{key['selector']} ({key['kind']}, {'signs' if key['signs'] else 'waits'})" for key in said["keys"]]
-        click.echo(f"{name}  {', '.join(keys) or 'no key'}  {said['transport'] or 'relay'}")
+        click.echo(f"{name}  {said['problem'] or ', '.join(keys) or 'no key'}  {said['transport'] or 'relay'}")
     if not names:
         click.echo("no identity; inbox identity add DOMAIN makes one")
     return OK
@@ -110,7 +110,7 @@ def retire(domain: str, ask: Callable[[Settings], Resolver], settings: Settings,
             if as_json:
                 print_json({**_said(settings, name), "problems": problems})
             else:
-                click.echo("\n".join(f"{problem}; nothing was retired" for problem in problems))
+                click.echo("\n".join(f"{visible(problem)}; nothing was retired" for problem in problems))
             return NO
     old, now = known.folder.retire()
     if as_json:
@@ -208,12 +208,16 @@ def _said(settings: Settings, domain: str) -> dict[str, Any]:
     from inbox.domain_checks import dkim_record
 
     found = _known(settings, domain)
-    keys = [(number, key) for number, selector in enumerate(found.selectors) for key in found.keys_of(selector)]
+    said: dict[str, Any] = {"domain": domain, "transport": found.transport, "folder": str(found.folder.path), "keys": [], "problem": None}
+    try:
+        keys = [(number, key) for number, selector in enumerate(found.selectors) for key in found.keys_of(selector)]
+    except Deferred as error:
+        return said | {"problem": str(error)}
     listed = [
         {"selector": key.selector, "kind": _kind(key), "signs": number == 0, "record": dkim_record(key)}
         for number, key in keys
     ]  # fmt: skip
-    return {"domain": domain, "transport": found.transport, "folder": str(found.folder.path), "keys": listed}
+    return said | {"keys": listed}
 
 
 def _records(sender: Sender) -> list[dict[str, Any]]:

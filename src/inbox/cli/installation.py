@@ -106,7 +106,7 @@ def doctor(
     if dns:
         found = look.at(identities_of(settings))
         findings += [
-            Finding(f"{one.check} {one.name}", one.verdict, "; ".join(filter(None, (one.found, one.why, one.publish)))) for one in found
+            Finding(f"{one.check} {one.name}", one.verdict, "; ".join(filter(None, (one.found, one.why, one.remedy)))) for one in found
         ]
     if as_json:
         print_json([vars(finding) for finding in findings])

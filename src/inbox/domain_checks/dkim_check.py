@@ -59,8 +59,8 @@ def _not_yet(finding: Finding) -> Finding:
 
 
 def _check(name: str, domain: str, resolver: Resolver, own: SigningKey | None) -> Iterator[Finding]:
-    def finding(verdict: Verdict, found: str, why: str = "", publish: str = "") -> Finding:
-        return Finding("dkim", verdict, name, found, why, publish)
+    def finding(verdict: Verdict, found: str, why: str = "", remedy: str = "") -> Finding:
+        return Finding("dkim", verdict, name, found, why, remedy)
 
     wanted = f'TXT "{dkim_record(own)}"' if own else ""
     published = texts(resolver, name)

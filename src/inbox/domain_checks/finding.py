@@ -15,7 +15,7 @@ Verdict = Literal["ok", "warning", "missing", "wrong", "unknown"]
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at. `check`: spf dkim dmarc mx mta-sts tls-rpt bimi reverse-dns; `name`: the name in DNS, or the address;
-    `found`: what is there; `why` it matters and `publish`, what to do: empty when all is well.
+    `found`: what is there; `why` it matters and the `remedy`, most often what to publish: empty when all is well.
     """
 
     check: str
@@ -23,7 +23,7 @@ class Finding:
     name: str
     found: str
     why: str = ""
-    publish: str = ""
+    remedy: str = ""
 
     def to_dict(self) -> dict[str, Json]:
         return asdict(self)

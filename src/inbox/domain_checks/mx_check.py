@@ -14,7 +14,7 @@ _INNER = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192
 def servers(domain: str, resolver: Resolver) -> tuple[str, ...]:
     """Names of the mail servers, the preferred first, in lower case and without a last dot; `.` of a null MX is ''. Temporary."""
     pairs = [text.split() for text in texts(resolver, domain, "MX")]
-    ordered = sorted((int(pair[0]), pair[1].lower()) for pair in pairs if len(pair) == 2 and pair[0].isdigit())
+    ordered = sorted((int(pair[0]), pair[1].lower()) for pair in pairs if len(pair) == 2 and pair[0].isdecimal())
     return tuple(name.rstrip(".") for _, name in ordered)
 
 
@@ -26,8 +26,8 @@ def addresses(name: str, resolver: Resolver) -> tuple[str, ...]:
 def check_mx(domain: str, resolver: Resolver) -> Iterator[Finding]:
     """Whether mail servers are named, and can be found. Temporary."""
 
-    def finding(verdict: Verdict, found: str, why: str = "", publish: str = "") -> Finding:
-        return Finding("mx", verdict, domain, found, why, publish)
+    def finding(verdict: Verdict, found: str, why: str = "", remedy: str = "") -> Finding:
+        return Finding("mx", verdict, domain, found, why, remedy)
 
     names = servers(domain, resolver)
     if not names:

@@ -20,6 +20,7 @@ _REGION = re.compile(r"ses://([a-z0-9-]+)|.*email-smtp\.([a-z0-9-]+)\.amazonaws\
 SOME_ADDRESS = "192.0.2.1"
 """Stands in the SPF record until the address is known that mail leaves from (RFC 5737)."""
 SPF_OF_AMAZON = "include:amazonses.com"
+HELO_SPF = "v=spf1 a -all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def sts_record(policy: str) -> str:
 
 def records(sender: Sender) -> tuple[Record, ...]:
     """All records of a domain, those that mail needs first."""
-    return (*_dkim(sender), _spf(sender), _dmarc(sender), *_mx(sender), *_tls(sender), *_bimi(sender))
+    return (*_dkim(sender), _spf(sender), *_helo(sender), _dmarc(sender), *_mx(sender), *_tls(sender), *_bimi(sender))
 
 
 def _dkim(sender: Sender) -> Iterator[Record]:
@@ -150,6 +151,12 @@ def _spf(sender: Sender) -> Record:
     elif not sender.ips:
         why += f" Put the address that mail leaves from in place of {SOME_ADDRESS} (--ip does it); if a relay sends, take what it says."
     return Record(sender.domain, "TXT", spf_record(sender), "must", "SPF", why)
+
+
+def _helo(sender: Sender) -> Iterator[Record]:
+    if sender.has_hostname and sender.hostname != sender.domain and not sender.region:
+        why = "SPF of automatic answers and bounces, which have no sender: it is that of the name said in EHLO. Leave it out when a relay sends."
+        yield Record(sender.hostname, "TXT", HELO_SPF, "should", "SPF of EHLO", why)
 
 
 def _dmarc(sender: Sender) -> Record:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from inbox.auth.resolving import Resolver
+from inbox.auth.spf_check import spf
 from inbox.domain_checks.finding import Finding, Verdict, texts
 from inbox.domain_checks.mx_check import addresses
-from inbox.domain_checks.records import Sender
+from inbox.domain_checks.records import HELO_SPF, Sender
 
 Parts = tuple[Verdict, str, str, str]
 
@@ -67,6 +68,17 @@ def _of_hostname(sender: Sender, resolver: Resolver) -> Iterator[Parts]:
         yield "warning", f"it leads to {', '.join(found)}", why, f"A record of {name}: {sender.ips[0]}"
     else:
         yield "ok", f"said in EHLO, leads to {', '.join(found)}", "", ""
+    if found and name != sender.domain:
+        yield from _of_null_sender(sender, resolver)
+
+
+def _of_null_sender(sender: Sender, resolver: Resolver) -> Iterator[Parts]:
+    """SPF of mail without an envelope sender (automatic answers, bounces) is that of the name said in EHLO (RFC 7208 section 2.4)."""
+    for ip in sender.ips:
+        result = spf(ip, None, sender.hostname, resolver).result
+        if result not in ("pass", "temperror"):
+            why = "automatic answers and bounces have no envelope sender; then SPF is that of the name said in EHLO"
+            yield "warning" if result == "none" else "wrong", f"SPF of this name is {result} for {ip}", why, f'TXT "{HELO_SPF}"'
 
 
 def _is_generic(name: str, ip: str) -> bool:

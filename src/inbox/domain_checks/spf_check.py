@@ -20,8 +20,8 @@ def check_spf(sender: Sender, resolver: Resolver) -> Iterator[Finding]:
     """Whether there is one record, it can be judged, and it names who sends. Temporary."""
     name = sender.domain
 
-    def finding(verdict: Verdict, found: str, why: str = "", publish: str = "") -> Finding:
-        return Finding("spf", verdict, name, found, why, publish)
+    def finding(verdict: Verdict, found: str, why: str = "", remedy: str = "") -> Finding:
+        return Finding("spf", verdict, name, found, why, remedy)
 
     published = texts(resolver, name)
     records = [text for text in published if is_spf(text)]
@@ -111,6 +111,9 @@ def passes_spf(sender: Sender, resolver: Resolver) -> bool | None:
 
 def _of_clients(sender: Sender, resolver: Resolver) -> Iterator[Parts]:
     """Whether it names those who send."""
+    if not sender.ips and not sender.region:
+        why = "a record that does not name who sends makes SPF fail for all mail"
+        yield "warning", "whether it names who sends was not looked at", why, "--ip names the address that mail leaves from"
     for ip in sender.ips:
         result = spf(ip, f"postmaster@{sender.domain}", sender.hostname, resolver)
         if result.result == "pass":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 LONGEST = 31_557_600
 """Seconds, about a year: the most that max_age may be."""
 _SERVER = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+", re.IGNORECASE)
-_RECORD = re.compile(r"v=STSv1[ \t]*;[ \t]*id=([A-Za-z0-9]{1,32})[ \t]*(?:;.*)?", re.DOTALL)
+_RECORD = re.compile(r"v=STSv1[ \t]*(?:;[ \t]*[A-Za-z0-9_.-]{1,32}=[^;]*)*?;[ \t]*id=([A-Za-z0-9]{1,32})[ \t]*(?:;.*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ def check_sts(domain: str, servers: Sequence[str], resolver: Resolver, fetch: Fe
     """The record, and the policy against the domain's mail servers. `fetch`: None: no policy is looked at. Temporary."""
     name = f"_mta-sts.{domain}"
 
-    def finding(verdict: Verdict, found: str, why: str = "", publish: str = "") -> Finding:
-        return Finding("mta-sts", verdict, name, found, why, publish)
+    def finding(verdict: Verdict, found: str, why: str = "", remedy: str = "") -> Finding:
+        return Finding("mta-sts", verdict, name, found, why, remedy)
 
     records = [text for text in texts(resolver, name) if is_sts(text)]
     if not records:

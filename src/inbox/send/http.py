@@ -133,31 +133,31 @@ def post(
     resolve: Resolve = socket.getaddrinfo,
 ) -> Answer:
     """POST a body and return the answer, whatever its status. Failed: the target is refused; Deferred: no answer in time."""
-    return _call("POST", place, body, headers, _answer, timeout, allow, resolve)
-
-
-def get(place: Target, *, timeout: float, allow: Collection[str] = (), resolve: Resolve = socket.getaddrinfo) -> bytes:
-    """The first 64 KiB of what is at an address. Failed: the target is refused, or the answer is not 200; Deferred: no answer in time."""
-    return _call("GET", place, b"", {}, _page, timeout, allow, resolve)
-
-
-def _call(
-    method: str,
-    place: Target,
-    body: bytes,
-    headers: Mapping[str, str],
-    read: Callable[[http.client.HTTPResponse], T],
-    timeout: float,
-    allow: Collection[str],
-    resolve: Resolve,
-) -> T:
     deadline = time.monotonic() + timeout
     addresses = _checked(place, deadline, allow, resolve)
     try:
-        return _exchange(method, place, addresses, body, headers, read, deadline)
+        return _exchange("POST", place, addresses, body, headers, _answer, deadline)
     except (OSError, http.client.HTTPException) as error:
         what = f"no answer within {timeout:g} s" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
         raise Deferred(f"{place.netloc}: {clean(what)}") from None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is at an address: status, words of the status, media type, octets."""
+
+    status: int
+    reason: str
+    kind: str
+    octets: bytes
+
+
+def get(place: Target, *, timeout: float, allow: Collection[str] = (), resolve: Resolve = socket.getaddrinfo) -> Page:
+    """GET, whatever the status. Failed: the target is refused; ValueError: it is over 64 KiB;
+    OSError, http.client.HTTPException: no answer in time.
+    """
+    deadline = time.monotonic() + timeout
+    return _exchange("GET", place, _checked(place, deadline, allow, resolve), b"", {}, _page, deadline)
 
 
 def _checked(place: Target, deadline: float, allow: Collection[str], resolve: Resolve) -> list[str]:
@@ -220,16 +220,17 @@ def _exchange(
         secured = _secured(plain, place, deadline) if place.scheme == "https" else plain
         with secured:
             connection = http.client.HTTPConnection(place.host, place.port)
-            connection.sock = Limited(secured, deadline)
+            connection.sock = Limited(secured, deadline, 2 * MOST_READ)
             fields = {**headers, "Host": place.netloc, "Connection": "close", "Accept-Encoding": "identity"}
             connection.request(method, place.path, body or None, {name: value.encode() for name, value in fields.items()})
             return read(connection.getresponse())
 
 
-def _page(response: http.client.HTTPResponse) -> bytes:
-    if response.status != 200:
-        raise Failed(f"{response.status} {clean(response.reason)}")
-    return response.read(MOST_READ)
+def _page(response: http.client.HTTPResponse) -> Page:
+    octets = response.read(MOST_READ + 1)
+    if len(octets) > MOST_READ or response.length:
+        raise ValueError(f"it is longer than {MOST_READ} octets")
+    return Page(response.status, clean(response.reason), response.headers.get_content_type(), octets)
 
 
 def _answer(response: http.client.HTTPResponse) -> Answer:

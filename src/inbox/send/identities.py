@@ -67,7 +67,10 @@ class Identity:
         reference = self.settings.key
         if reference is not None:
             return (self._load(selector, reference),)
-        return tuple(self._load(path.stem, f"file:{path}") for path in self.folder.files(selector))
+        paths = self.folder.files(selector)
+        if not paths:  # never silently unsigned
+            raise Deferred(f"{self.domain} is to be signed with selector {selector}, but {self.folder.path / selector}.pem is not there")
+        return tuple(self._load(path.stem, f"file:{path}") for path in paths)
 
     def sign(self, raw: bytes, *, now: float | None = None) -> bytes:
         """The mail (CRLF only) with its DKIM-Signature fields on top, one for each key; as it is when the identity has no key.
@@ -145,7 +148,7 @@ class Identities:
             return None
         table = table or IdentitySettings()
         if "selector" in table.model_fields_set or table.key or not selectors:
-            selectors = (table.selector,) if table.key or folder.files(table.selector) else ()
+            selectors = (table.selector,) if table.key or selectors or folder.files(table.selector) else ()
         self._warn(folder)
         loaded = self._loaded.setdefault(domain, {})
         return Identity(domain, table, table.transport or self.transport, selectors, folder, loaded)

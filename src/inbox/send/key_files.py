@@ -46,8 +46,11 @@ class KeyFolder:
         """Make the key or keys of a selector, durably; their files. `algorithm`: rsa, ed25519 or both; `bits` of RSA. ConfigError when one is there: it is kept."""
         check_selector(selector)
         names = {"rsa": selector, "ed25519": selector + EDWARDS}
-        if there := [str(path) for path in self.files(selector)]:
-            raise ConfigError(f"{' and '.join(there)} exist already and are kept; --rotate makes the next selector")
+        if there := " and ".join(str(path) for path in self.files(selector)):
+            mend = "--rotate makes the next selector"
+            if selector not in self.selectors():
+                mend = f"but nothing signs with it: add the line {selector} to {self.path / ORDER}, or remove it"
+            raise ConfigError(f"{there} exists already and is kept; {mend}")
         self._make_folder()
         made = []
         for kind in ALGORITHMS[algorithm]:

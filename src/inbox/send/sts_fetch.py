@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 import ssl
-import time
-from email.message import Message
-from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-_LONGEST = 64 << 10
+from inbox.errors import InboxError
+from inbox.send.http import Page, Resolve, get, target
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str) -> None:
-        """The answer itself is what counts."""
-
-
-def fetch(url: str, *, timeout: float = 10) -> str:
+def fetch(url: str, *, timeout: float = 10, resolve: Resolve = socket.getaddrinfo) -> str:
     """The text of a policy. ValueError: the server has none that counts (status, type, size, certificate); OSError: no answer in `timeout` seconds.
 
-    Certificates are checked against the system's authorities (SSL_CERT_FILE names others).
+    Certificates are checked against the system's authorities (SSL_CERT_FILE names others). `resolve`: names whose addresses may be called.
     """
-    if not url.startswith("https://"):
+    place = target(url)
+    if place.scheme != "https":
         raise ValueError("a policy is had by https only")
     try:
-        with _opener().open(Request(url, headers={"User-Agent": "inbox"}), timeout=timeout) as answer:  # noqa: S310  https, checked above
-            if answer.status != 200:
-                raise ValueError(f"status {answer.status}, not 200")
-            kind = answer.headers.get_content_type()
-            if kind != "text/plain":
-                raise ValueError(f"it is {kind}; a policy is text/plain")
-            return _read(answer, time.monotonic() + timeout)
-    except HTTPError as error:
-        error.close()
-        more = "; a redirect is not followed" if 300 <= error.code < 400 else ""
-        raise ValueError(f"status {error.code}, not 200{more}") from None
-    except URLError as error:
-        if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise ValueError(f"its certificate is not believed: {error.reason.verify_message}") from None  # noqa: TRY004  as said above
-        raise OSError(str(error.reason)) from None
+        return _text(get(place, timeout=timeout, allow=[place.host, place.netloc], resolve=resolve))
+    except ssl.SSLCertVerificationError as error:
+        raise ValueError(f"its certificate is not believed: {error.verify_message}") from None
+    except (InboxError, http.client.HTTPException) as error:
+        raise OSError(str(error)) from None
 
 
-def _opener() -> OpenerDirector:
-    return build_opener(ProxyHandler({}), HTTPSHandler(context=ssl.create_default_context()), _NoRedirect())
-
-
-def _read(stream: IO[bytes], until: float) -> str:
-    octets = b""
-    while part := stream.read(8192):
-        octets += part
-        if len(octets) > _LONGEST:
-            raise ValueError(f"it is longer than {_LONGEST} octets")
-        if time.monotonic() > until:
-            raise OSError("it did not end in time")
+def _text(page: Page) -> str:
+    if page.status != 200:
+        more = "; a redirect is not followed" if 300 <= page.status < 400 else ""
+        raise ValueError(f"status {page.status}, not 200{more}")
+    if page.kind != "text/plain":
+        raise ValueError(f"it is {page.kind}; a policy is text/plain")
     try:
-        return octets.decode("utf-8")
+        return page.octets.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None

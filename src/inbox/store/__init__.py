@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from inbox.store.settling import Settlement as Settlement
     from inbox.store.sqlite import SqliteStore as SqliteStore
     from inbox.store.sqlite import open_store as open_store
-    from inbox.store.suppression import Suppression as Suppression
     from inbox.store.values import Summary as Summary
 
 _HOMES = {
@@ -33,7 +32,6 @@ _HOMES = {
     **dict.fromkeys(("DeadStep", "Event"), "operations"),
     "Settlement": "settling",
     **dict.fromkeys(("SqliteStore", "open_store"), "sqlite"),
-    "Suppression": "suppression",
     "Summary": "values",
 }
 

@@ -15,7 +15,7 @@ from inbox.model import Mail, MailState, Plan, Receipt, new_id
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
 from inbox.store.claims import Claim
-from inbox.store.suppression import Suppression
+from inbox.suppression import Suppression
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
@@ -162,6 +162,7 @@ def _work_on(box: Inbox, store: InlineStore, claim: Claim, until: datetime, *, a
     try:
         if (plan := claim.plan) is None:
             judged, words = box.judge_after_reply(mail), box.words(mail)
+            box.attend(mail)
             plan = store.planned(mail, judged)
     except StoreError:
         raise

@@ -1,19 +1,20 @@
-"""What became of mail that left, in SQLite (`inbox.ports.Ledger`): events, stopped identities, and rates that all processes share."""
+"""What became of mail that left, in SQLite (`inbox.ports.Ledger`): events, and rates that all processes share."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from inbox.model import isoformat
 from inbox.rates import Rate
 from inbox.sending import EventType, SendingEvent
 from inbox.store.base import Base
-from inbox.store.suppression import folded
+from inbox.store.suppressing import enlist
+from inbox.store.tallies import count
 from inbox.store.values import micros, moment, text
+from inbox.suppression import Suppression, folded
 
 _ADD = (
     "insert or ignore into inbox_sending_events(key, type, at, mail, recipient, address, identity, message_id, template, variant, subtype,"
@@ -25,12 +26,20 @@ _DETAIL = 1000
 class SqliteLedger(Base):
     """Events of mail that left; every call is durable when it returns, but for rates, which a power cut may give back."""
 
-    def note(self, events: Sequence[SendingEvent]) -> list[SendingEvent]:
-        """Write events down; those that were new. The same key again changes nothing."""
+    def note(self, events: Sequence[SendingEvent], suppressions: Mapping[str, Suppression] | None = None) -> list[SendingEvent]:
+        """Write events down, count them, and suppress what comes under the key of one; those that were new. The same key again changes nothing.
+
+        A suppression that lasts longer stays as it is.
+        """
         if not events:
             return []
         with self._connections.write() as db:
-            return [event for event in events if db.execute(_ADD, _values(event)).rowcount]
+            new = [event for event in events if db.execute(_ADD, _values(event)).rowcount]
+            count(db, new)
+            for event in new:
+                if suppressions and (entry := suppressions.get(event.key)):
+                    enlist(db, entry, longer=True)
+        return new
 
     def events(
         self,
@@ -64,11 +73,19 @@ class SqliteLedger(Base):
         with self._connections.read() as db:
             return [_event(row) for row in db.execute(sql, [*values, -1 if limit is None else limit])]
 
-    def sent(self, message_id: str) -> list[SendingEvent]:
-        """The `send` events of the mail that left with this Message-ID, or that SES gave it: one for each recipient; none: it is not ours."""
+    def sent(self, *message_ids: str) -> list[SendingEvent]:
+        """The `send` events of the first of these mails that left from here: one for each recipient."""
+        names = [spellings(message_id) for message_id in message_ids]
+        asked = [name for spelled in names for name in spelled]
+        sql = f"select message_id from inbox_sending_events where message_id in ({', '.join('?' * len(asked))})"  # noqa: S608  marks
+        with self._connections.read() as db:
+            known = {row["message_id"] for row in db.execute(sql, asked)}
+        first = next((spelled for spelled in names if known.intersection(spelled)), None)
+        return self._sent(first[0]) if first else []
+
+    def _sent(self, message_id: str) -> list[SendingEvent]:
         found = self.events(message_id=message_id)
-        sent = [event for event in found if event.type == "send"]
-        if sent or not found:
+        if sent := [event for event in found if event.type == "send"]:
             return sent
         letters = {event.key.partition(":")[0] for event in found}  # SES names a mail when it has it: later than we noted `send`
         mails = {event.mail for event in found if event.mail}
@@ -78,24 +95,6 @@ class SqliteLedger(Base):
         """Recipients that the next hop has taken step `n` of a mail for, as they were written."""
         events = self.events(mail=mail, type="delivery")
         return {event.recipient for event in events if event.recipient and event.key.startswith(f"{mail}.{n}:")}
-
-    # identities
-
-    def may_send(self, identity: str | None) -> str | None:
-        """Why an identity is stopped; None when it is not."""
-        with self._connections.read() as db:
-            sql = "select since, why from inbox_stops where identity = ? and why is not null"
-            row = db.execute(sql, ((identity or "").lower(),)).fetchone()
-        return f"{identity} is stopped since {isoformat(moment(row['since']))}: {row['why']}; see `inbox sending status`" if row else None
-
-    def stop(self, identity: str, why: str) -> bool:
-        """Let an identity send nothing more, until `resume`; whether that is new."""
-        with self._connections.write() as db:
-            sql = (
-                "insert into inbox_stops(identity, since, why) values (?, ?, ?) on conflict(identity)"
-                " do update set since = excluded.since, why = excluded.why where why is null"
-            )
-            return bool(db.execute(sql, (identity.lower(), micros(datetime.now(UTC)), text(why))).rowcount)
 
     # rates
 

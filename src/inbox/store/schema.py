@@ -11,6 +11,7 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_budgets                              when handlers took of what they may do so often
     inbox_suppressions                         addresses that no mail is to be sent to, by one identity or ('') by all
     inbox_sending_events                       what became of mail that left; `address`: the recipient as it is compared
+    inbox_sending_hours inbox_sending_domains  how many of them by hour (since 1970), by identity, template, variant, or domain of the recipient
     inbox_stops inbox_buckets                  identities that were stopped; what of a rate is spent, up to when
     inbox_rules      every version of the rules that made a plan
     inbox_counts     counters of all processes
@@ -129,6 +130,16 @@ def m005_sending(db: Any) -> None:
 def m006_budgets(db: Any) -> None:
     db["inbox_budgets"].create({"name": str, "times": bytes, "expires": int}, pk="name", not_null=("times", "expires"))
     db["inbox_budgets"].create_index(["expires"])
+
+
+@MIGRATIONS()
+def m007_tallies(db: Any) -> None:
+    for table, columns in (("hours", ("identity", "template", "variant")), ("domains", ("domain", "identity"))):
+        names = ("hour", *columns, "type", "class")
+        db.execute(
+            f"create table inbox_sending_{table} ({', '.join(f'{name} not null' for name in names)}, number integer not null,"
+            f" primary key ({', '.join(names)})) without rowid"
+        )
 
 
 def _count_by_triggers(db: Any) -> None:

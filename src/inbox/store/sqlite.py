@@ -22,14 +22,16 @@ from inbox.store.operations import Operations
 from inbox.store.ownership import Role, check_not_lost, prepare_folder
 from inbox.store.schema import bring_up_to_date
 from inbox.store.settling import Settling
+from inbox.store.standings import Standings
 from inbox.store.suppressing import Suppressing
+from inbox.store.tallies import Tallies
 from inbox.store.work import Work
 
 _QUICK, _THOROUGH = 64 << 20, 1 << 30
 """Octets of a database up to which it is checked at every start, and after an unclean end; a larger one, its small tables only."""
 
 
-class SqliteStore(Holds, Settling, Archive, Operations, Records, Suppressing, SqliteLedger, SqliteExperiments):
+class SqliteStore(Holds, Settling, Archive, Operations, Records, Suppressing, SqliteLedger, SqliteExperiments, Tallies, Standings):
     """Everything that is kept, in one folder. One object serves all threads of a process; several processes may have the folder open."""
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:

@@ -6,8 +6,8 @@ import sqlite3
 from datetime import UTC, datetime
 
 from inbox.store.base import Base
-from inbox.store.suppression import Suppression, folded
 from inbox.store.values import micros, moment, text
+from inbox.suppression import Suppression, folded
 
 
 class Suppressing(Base):
@@ -38,19 +38,22 @@ class Suppressing(Base):
             return bool(db.execute(sql, (folded(address), (identity or "").lower())).rowcount)
 
 
-def enlist(db: sqlite3.Connection, entry: Suppression) -> None:
-    """Put one address on the list, within a transaction."""
-    db.execute(
-        "insert or replace into inbox_suppressions(identity, address, reason, source, since, until) values (?, ?, ?, ?, ?, ?)",
-        (
-            text((entry.identity or "").lower()),
-            folded(entry.address),
-            text(entry.reason),
-            text(entry.source),
-            micros(entry.since),
-            micros(entry.until) if entry.until else None,
-        ),
+_COLUMNS = "inbox_suppressions(identity, address, reason, source, since, until) values (?, ?, ?, ?, ?, ?)"
+_LONGER = """ on conflict(address, identity) do update set reason = excluded.reason, source = excluded.source, since = excluded.since,
+    until = excluded.until where until is not null and (excluded.until is null or excluded.until > until)"""
+
+
+def enlist(db: sqlite3.Connection, entry: Suppression, *, longer: bool = False) -> None:
+    """Put one address on the list, within a transaction. `longer`: what stands there stays, unless this one ends later."""
+    values = (
+        text((entry.identity or "").lower()),
+        folded(entry.address),
+        text(entry.reason),
+        text(entry.source),
+        micros(entry.since),
+        micros(entry.until) if entry.until else None,
     )
+    db.execute(f"insert into {_COLUMNS}{_LONGER}" if longer else f"insert or replace into {_COLUMNS}", values)
 
 
 def _entry(row: sqlite3.Row) -> Suppression:

@@ -187,6 +187,9 @@ class Worker:
                 hand = _Hand(claim, plan, dict(claim.states))
                 if not claim.states:
                     hand.words = self._box.words(mail)
+                    self._box.attend(mail)
+            except StoreError:
+                raise
             except Deferred as error:
                 _LOG.info("a mail is judged later", extra={"mail": mail.id, "why": str(error)})
                 self._store.put_off(mail.id, str(error), self._work, error.retry_after)

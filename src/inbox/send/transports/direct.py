@@ -13,12 +13,13 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from inbox.auth.dns import Dns, make_resolver
+from inbox.domain_checks.sts_policy import StsPolicy
 from inbox.errors import Deferred, Failed
 from inbox.networks import Networks
 from inbox.next_hops import Server
-from inbox.send.http import get, target
+from inbox.send.sts_fetch import fetch
 from inbox.send.transports.answers import Wire, deferred, for_all, refused
-from inbox.send.transports.mta_sts import Policies, Policy
+from inbox.send.transports.mta_sts import Policies
 from inbox.send.transports.mx import addresses, exchangers, literal, why_not
 from inbox.send.transports.pool import Pool
 from inbox.send.transports.smtp import Line, Trusted, hand_over
@@ -126,21 +127,21 @@ class DirectTransport:
                     left -= 1
                     yield _Place(host, address)
 
-    def _line(self, place: _Place, policy: Policy | None) -> Line:
+    def _line(self, place: _Place, policy: StsPolicy | None) -> Line:
         tls = "starttls" if policy and policy.mode == "enforce" else "opportunistic"
         host = place.address if place.host.startswith("[") else place.host
         server = Server(host, self._own.port, "smtp", tls, timeout=self._own.timeout)  # type: ignore[arg-type]
         return Line(server, self._hostname, self._trust, self._pool, place.address)
 
-    def _fetch(self, domain: str) -> bytes:
+    def _fetch(self, domain: str) -> str:
         """The policy of a domain, from its web server."""
-        place = target(f"https://mta-sts.{domain}:{self._own.policy_port}/.well-known/mta-sts.txt")
-        found = [address for address in addresses(place.host, self._resolver()) if not why_not(address, self._allow)]
 
-        def resolve(_host: str, port: int, **_: Any) -> list[Any]:
-            return [(0, 0, 0, "", (address, port)) for address in found]
+        def resolve(host: str, port: int, **_: Any) -> list[Any]:
+            found = addresses(host, self._resolver())
+            return [(0, 0, 0, "", (address, port)) for address in found if not why_not(address, self._allow)]
 
-        return get(place, timeout=_POLICY_TIMEOUT, allow=[place.host], resolve=resolve)
+        url = f"https://mta-sts.{domain}:{self._own.policy_port}/.well-known/mta-sts.txt"
+        return fetch(url, timeout=_POLICY_TIMEOUT, resolve=resolve)
 
 
 def _by_domain(recipients: tuple[str, ...]) -> dict[str, list[str]]:
@@ -150,11 +151,11 @@ def _by_domain(recipients: tuple[str, ...]) -> dict[str, list[str]]:
     return found
 
 
-def _kept_to(policy: Policy | None, hosts: tuple[str, ...], trouble: _Trouble) -> tuple[str, ...]:
+def _kept_to(policy: StsPolicy | None, hosts: tuple[str, ...], trouble: _Trouble) -> tuple[str, ...]:
     """The servers that a policy names, where it is to be held to (RFC 8461 section 5)."""
     if policy is None or policy.mode != "enforce":
         return hosts
     for host in hosts:
-        if not policy.names(host):
+        if not policy.allows(host):
             trouble.now.append(f"{host} is not named by the domain's MTA-STS policy")
-    return tuple(host for host in hosts if policy.names(host))
+    return tuple(host for host in hosts if policy.allows(host))

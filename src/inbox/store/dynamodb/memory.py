@@ -15,8 +15,8 @@ from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import odd
 from inbox.store.dynamodb.octets import Octets
 from inbox.store.dynamodb.table import MOST, NEW, Put, Table, Update, When
-from inbox.store.suppression import Suppression, folded
 from inbox.store.values import micros, moment, text
+from inbox.suppression import Suppression, folded
 
 _TRIES = 50
 _LATE = timedelta(days=8)
