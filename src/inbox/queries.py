@@ -14,9 +14,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from inbox.errors import InboxError
+
+
+class Findable(NamedTuple):
+    """What a search finds a mail by: its subject, who it is from and for (names and addresses), its text, the names of its files.
+
+    `files` None: it has none.
+    """
+
+    subject: str | None
+    senders: str
+    recipients: str
+    text: str | None
+    files: str | None = None
+
 
 STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 _HAS = ("attachment",)
@@ -35,7 +49,7 @@ class QueryError(InboxError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words that stand beside each other, in one part of a mail or anywhere (`where` None)."""
+    """Findable that stand beside each other, in one part of a mail or anywhere (`where` None)."""
 
     words: str
     where: Literal["from", "to", "subject", "file"] | None = None
