@@ -85,7 +85,7 @@ class FarServer:
 class Conversation:
     def __init__(self, server, connection):
         self.server, self.connection, self.octets = server, connection, b""
-        self.sender, self.recipients = "", []
+        self.sender, self.recipients, self.begun = "", [], False
 
     def run(self):
         self.answer("greeting", "", GOOD["greeting"])
@@ -94,29 +94,37 @@ class Conversation:
                 self.server.said.append(line)
             verb, _, argument = line.partition(" ")
             verb = verb.upper()
-            if verb in ("EHLO", "LHLO", "HELO"):
-                self.answer("ehlo", argument, "\r\n".join([f"250-{word}" for word in ("far.test", *self.server.offers)] + ["250 HELP"]))
-            elif verb == "STARTTLS":
-                self.starttls()
-            elif verb == "MAIL":
-                self.sender, self.recipients = argument[argument.index("<") + 1 : argument.index(">")], []
-                self.answer("mail", self.sender, GOOD["mail"])
-            elif verb == "RCPT":
-                address = argument[argument.index("<") + 1 : argument.index(">")]
-                if self.answer("rcpt", address, GOOD["rcpt"]).startswith("250"):
-                    self.recipients.append(address)
-            elif verb == "DATA":
-                self.data()
-            elif verb == "RSET":
-                self.recipients = []
-                self.put("250 OK")
-            elif verb == "QUIT":
+            if verb == "QUIT":
                 self.put("221 bye")
                 return
-            else:
-                self.put("500 what?")
+            if verb in ("EHLO", "LHLO", "HELO"):
+                verb = "EHLO"
+            getattr(self, f"do_{verb.lower()}", self.unknown)(argument)
 
-    def starttls(self):
+    def unknown(self, argument):
+        self.put("500 what?")
+
+    def do_ehlo(self, argument):
+        self.begun = False
+        self.answer("ehlo", argument, "\r\n".join([f"250-{word}" for word in ("far.test", *self.server.offers)] + ["250 HELP"]))
+
+    def do_mail(self, argument):
+        if self.begun:
+            self.put("503 5.5.1 nested MAIL: RSET first")
+            return
+        self.sender, self.recipients = argument[argument.index("<") + 1 : argument.index(">")], []
+        self.begun = self.answer("mail", self.sender, GOOD["mail"]).startswith("250")
+
+    def do_rcpt(self, argument):
+        address = argument[argument.index("<") + 1 : argument.index(">")]
+        if self.answer("rcpt", address, GOOD["rcpt"]).startswith("250"):
+            self.recipients.append(address)
+
+    def do_rset(self, argument):
+        self.recipients, self.begun = [], False
+        self.put("250 OK")
+
+    def do_starttls(self, argument):
         self.put("220 go on")
         if self.server.context == "broken":
             self.connection.sendall(b"this is no TLS\r\n" * 3)
@@ -126,7 +134,7 @@ class Conversation:
         self.server.open.add(self.connection)
         self.octets = b""
 
-    def data(self):
+    def do_data(self, argument):
         if not self.answer("data", "", GOOD["data"]).startswith("354"):
             return
         self.fault(self.server.act("body", ""), before=True)
@@ -134,6 +142,7 @@ class Conversation:
             self.more()
         body, _, self.octets = self.octets.partition(b"\r\n.\r\n")
         raw = (body + b"\r\n").replace(b"\r\n..", b"\r\n.")
+        self.begun = False
         act = self.server.act("dot", raw)
         lost = act in ("drop-taken", "half-close")
         if act is None or lost or act == "slow" or act.startswith("250"):

@@ -249,3 +249,68 @@ def test_rules_given_as_text_leave_no_folder_behind():
     del box
     gc.collect()
     assert not folder.exists()
+
+
+class Later:
+    """A fact that cannot be had `times` times."""
+
+    def __init__(self, times: int):
+        self.times = times
+
+    def fact_later(self, message):
+        """Says yes, later."""
+        if self.times:
+            self.times -= 1
+            raise Deferred("ask again", retry_after=7)
+        return True
+
+
+def later(times: int):
+    return plugin(fact_later=Later(times).fact_later)
+
+
+ASKING = STORE.replace("rules: []", "rules: [{name: a, when: {later: true}, label: x}]")
+
+
+@pytest.mark.parametrize("judge", ["judge", "judge_before_reply", "judge_after_reply"])
+def test_a_fact_that_is_deferred_defers_the_judging_and_is_asked_anew(inbox_for, judge):
+    box, mail = inbox_for(ASKING, modules=[later(1)]), make_mail()
+    with pytest.raises(Deferred, match="fact later: ask again") as caught:
+        getattr(box, judge)(mail)
+    assert caught.value.retry_after == 7
+    assert getattr(box, judge)(mail).labels == ("x",)
+
+
+def test_explaining_says_that_a_fact_is_deferred_and_goes_on(inbox_for):
+    receipt = inbox_for(ASKING, modules=[later(1)]).explain(make_mail())
+    assert receipt.plan.decisions[0].conditions[0].note == "deferred: ask again"
+
+
+def test_a_handler_that_asks_for_a_fact_that_is_deferred_is_tried_again(inbox_for):
+    def asks(facts):
+        """Ask for a fact that no rule reads."""
+        return f"later is {facts.get('later')}"
+
+    rules = STORE.replace("rules: []", "rules: [{name: a, do: [asks]}]")
+    box, mail = inbox_for(rules, modules=[plugin(fact_later=Later(1).fact_later, do_asks=asks)]), make_mail()
+    (step, *_) = box.judge(mail).steps
+    assert box.attempt(mail, step, 1).outcome.state == "deferred"
+    assert box.attempt(mail, step, 2).outcome.detail == "later is True"
+
+
+def test_a_note_stands_in_the_receipt_with_a_value_and_without(inbox_for):
+    from inbox import Noted
+
+    def fact_noted(message):
+        """Says yes, and why."""
+        return Noted(True, "because")
+
+    def fact_nothing(message):
+        """Says nothing, and why."""
+        return Noted(None, "nobody knows")
+
+    rules = STORE.replace("rules: []", "rules: [{name: a, when: {any: [{nothing: true}, {noted: true}]}, refuse: Go away}]")
+    box = inbox_for(rules, modules=[plugin(fact_noted=fact_noted, fact_nothing=fact_nothing)])
+    plan = box.judge_before_reply(make_mail())
+    assert plan.refused, "an absent fact with a note has not failed"
+    assert [verdict.note for verdict in plan.decisions[0].conditions[0].children] == ["nobody knows", "because"]

@@ -34,6 +34,7 @@ FLOORS = {
         "experiments",
         "refusals",
         "reputation",
+        "suppression_files",
         "parsing",
         "reply_tokens",
         "rules",

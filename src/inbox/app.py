@@ -164,7 +164,7 @@ class Inbox:
 
         What goes wrong otherwise is only told: the mail itself matters more.
         """
-        if isinstance(self.ledger, NoLedger):
+        if isinstance(self.ledger, NoLedger) or mail.envelope.source == SENT:
             return ()
         try:
             events = feedback.read(self.message(mail), mail, self.ledger.sent)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from inbox import perform
 from inbox.app import Inbox
 from inbox.books import Books
 from inbox.errors import ConfigError, Problem, RulesError
@@ -20,7 +22,10 @@ from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
     from inbox.config import Settings
+    from inbox.model import Receipt
     from inbox.ports import Counter
+    from inbox.send.submission import Submission
+    from inbox.store import SqliteStore
     from inbox.store.inline import InlineStore
 
 
@@ -81,6 +86,24 @@ def open_sender(settings: Settings, store: InlineStore) -> Sender:
 def open_dry_sender(settings: Settings) -> Sender:
     """The same without a store: what it prepares is kept nowhere."""
     return Sender(settings, Identities(settings))
+
+
+def send_here(settings: Settings, store: SqliteStore, wanted: Submission) -> Receipt:
+    """Keep a mail that is made here and try each recipient once, here and now, while no worker takes it; what is deferred is left to workers."""
+    from inbox.handlers.deliver import deliver  # noqa: PLC0415
+    from inbox.store.leases import hand_lease  # noqa: PLC0415
+
+    prepared, outbox = open_sender(settings, store).prepare(wanted), open_outbox(settings, store)
+    mail, plan, lease = prepared.mail, prepared.plan, hand_lease()
+    with store.by_hand(lease):
+        id_ = store.keep_all([(mail, plan)], lease=lease)[0]
+        if id_ == mail.id:
+            run = perform.Run(mail, plan, store)
+            while step := run.next():
+                call = partial(deliver, mail, step, outbox, **step.options)
+                run.add_all(perform.attempt(step, call, 1, mail.received_at, settings.work, settings.work.send_timeout, mail.id))
+            store.finish(mail, plan)
+    return store.receipt(id_)
 
 
 def queue_of(store: InlineStore | None) -> Queue | None:

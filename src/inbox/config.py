@@ -24,6 +24,7 @@ from inbox.tables import (
     MIB,
     Aws,
     Dns,
+    DomainName,
     FilterTexts,
     Folder,
     Identity,
@@ -90,7 +91,7 @@ class Settings(Table):
     scanners: Scanners = Scanners.model_construct()
     trace: Trace = Trace.model_construct()
     sending: Sending = Sending.model_construct()
-    identities: Mapping[str, Identity] = Field(default_factory=dict)  # domains that mail is sent as
+    identities: Mapping[DomainName, Identity] = Field(default_factory=dict)  # domains that mail is sent as
     notifications: Mapping[str, Notification] = Field(default_factory=dict)  # who is told of events of mail that left
     handlers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # settings of handlers, facts and plugins, by name
 

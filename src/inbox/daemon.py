@@ -21,8 +21,10 @@ from inbox.errors import ConfigError, InboxError, RulesError
 from inbox.metrics import Metrics, render
 from inbox.model import Reply
 from inbox.reception import Judges, Reception
+from inbox.send.secret import return_path_secrets
 from inbox.sources.health import open_health
 from inbox.sources.smtp import Doors, open_doors
+from inbox.sources.unsubscribe import Unsubscribing
 from inbox.store import Keeper, SqliteStore, open_store
 from inbox.supervise import Supervisor
 
@@ -70,7 +72,7 @@ class Daemon:
         self._tell()
         self.doors = await open_doors(self._door_settings(), self.gate, self.metrics, hold=self.hold)
         self.ses = await self._open_ses()
-        health = await open_health(self.settings.http, self.metrics_text, self.ready) if self.settings.http else None
+        health = await open_health(self.settings.http, self.metrics_text, self.ready, self._unsubscribing()) if self.settings.http else None
         tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(self._tick_for_ever())]
         _LOG.info("serving", extra={"listen": self.addresses, "rules": self.box.rules.version[:12]})
         gc.freeze()  # what is there now stays: no collection has to look at it again
@@ -94,9 +96,17 @@ class Daemon:
     async def _open_ses(self) -> Ses | None:
         if not (self.settings.sns or self.settings.sqs):
             return None
-        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  only who asks for it has its memory
+        from inbox.sources.ses.sending import attend  # noqa: PLC0415  only who asks for it has its memory
+        from inbox.sources.ses.serving import open_ses  # noqa: PLC0415  as above
 
-        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics)
+        ledger = self.box.ledger
+        return await open_ses(self.settings, self.keeper.keep, self.hold, self.metrics, feedback=lambda feedback: attend(feedback, ledger))
+
+    def _unsubscribing(self) -> Unsubscribing | None:
+        sending, folder = self.settings.sending, self.settings.dir
+        if not sending.unsubscribe_url:
+            return None
+        return Unsubscribing(self.store, lambda: return_path_secrets(sending.secret, folder))
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         _LOG.info("draining")

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Sent = Callable[..., Sequence["SendingEvent"]]
 """The `send` events of the first mail of ours among some Message-IDs; none when there is none (`inbox.ports.Ledger.sent`)."""
 
-OWN = "send"
-"""Envelope source of mail that waits to leave: it says nothing of other mail, whatever it quotes."""
+OWN = frozenset(("send", "event"))
+"""Envelope sources of mail that waits to leave, and of notices of events: they say nothing of other mail, whatever they quote."""
 _MOST_IDS = 4  # an answer names what it answers first; what stands further back was answered before
 _ACTIONS: Mapping[str, EventType] = {
     "failed": "bounce",
@@ -43,7 +43,7 @@ UNDETERMINED = "undetermined/undetermined"
 
 def read(message: Message, mail: Mail, sent: Sent) -> tuple[SendingEvent, ...]:
     """Events about mail that we sent, in what a mail says; none for nearly all mail, which is found out from a few fields."""
-    if mail.envelope.source == OWN:
+    if mail.envelope.source in OWN:
         return ()
     if _may_report(message, mail):
         if (bounce := message.bounce) is not None:

@@ -28,6 +28,7 @@ from inbox.metrics import Metrics
 from inbox.model import Mail, Receipt, new_id
 from inbox.sources import ses
 from inbox.sources.ses import Batch, Feedback, Item, Object, Received, Record
+from inbox.sources.ses.sending import attend
 from inbox.store.inline import work_due, work_inline
 from inbox.store.opening import open_inline
 
@@ -128,7 +129,7 @@ class Function:
         result = record.ignore or "taken"
         self.metrics.count("inbox_ses_records_total", kind=record.kind, result=result)
         if isinstance(record, Feedback):
-            _LOG.info("feedback", extra={"feedback": record.word, "about": record.message_id, "recipients": record.recipients})
+            attend(record, self.box.ledger)
         mail = next(fetched)() if _has_mail(record) else None
         if mail is None:
             return ()

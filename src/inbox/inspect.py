@@ -131,6 +131,8 @@ class MailFacts:
         if not isinstance(found, Noted):
             return _value(found)
         self._notes[name] = found.note
+        if found.fault:
+            self.failed.add(name)
         return _value(found.value)
 
     @contextmanager

@@ -16,6 +16,7 @@ _FORMS = "smtp://HOST:PORT, smtps://HOST, lmtp://HOST:PORT, file:///FOLDER, ses:
 _PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+_SES_SMTP = re.compile(r"email-smtp(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 _REFERENCE = re.compile(r"env:\w+|file:.+")
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -86,6 +87,18 @@ def check_next_hop(url: str) -> str:
     """The URL again; ValueError as `read_next_hop`."""
     read_next_hop(url)
     return url
+
+
+def amazon_region(url: str | None) -> str | None:
+    """The region of Amazon SES that a transport's URL names, by its API or its SMTP interface; None when it names something else, or nothing."""
+    try:
+        hop = read_next_hop(url or "")
+    except ValueError:
+        return None
+    if isinstance(hop, SesAccount):
+        return hop.region
+    found = _SES_SMTP.fullmatch(hop.host) if isinstance(hop, Server) else None
+    return found[1] if found else None
 
 
 def is_loopback(host: str) -> bool:

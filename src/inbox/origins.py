@@ -13,6 +13,8 @@ Place = Callable[[tuple[str, ...]], str]
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*([\w\"'.\- ]+?)\s*=")
 
+_PART = re.compile(r"""(?:"[^"]*"|'[^']*'|[^."'])+""")
+
 _WORDS: Mapping[str, str] = {
     "int": "write a whole number such as 100",
     "float": "write a number such as 30",
@@ -40,11 +42,13 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
             continue
         if len(here) > depth and path[: len(here)] == here:
             best, depth = number, len(here)
+        elif path and not best and here[: len(path)] == path:  # a table that is only named on the way to one below it
+            best = number
     return best
 
 
 def _parts(key: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in key.split("."))
+    return tuple(part.strip().strip("\"'") for part in _PART.findall(key))
 
 
 def variable(path: tuple[str, ...]) -> str:
@@ -63,7 +67,7 @@ def sentence(problem: Mapping[str, Any], place: Place, known: Callable[[tuple[st
     `known`: the settings of a table. What was written is repeated only where it can be no secret.
     """
     path = tuple(str(part) for part in problem["loc"])
-    names = tuple(part for part in path if not part.isdigit())
+    names = tuple(part for part in path if not part.isdigit() and part != "[key]")
     where = place(names)
     return f"{where + ': ' if where else ''}setting {'.'.join(names) or 'settings'}: {_wrong(problem, names, known)}"
 

@@ -16,10 +16,14 @@ NOTHING = About()
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What a fact may answer in place of a value: the value, and what receipts say of it; `Noted(None, why)`: absent, through no fault."""
+    """What a fact may answer in place of a value: the value, and what receipts say of it; `Noted(None, why)`: absent, through no fault.
+
+    `fault`: the value is what holds since the true one could not be had: nobody is refused for good because of it (451).
+    """
 
     value: Value
     note: str
+    fault: bool = False
 
 
 class Facts(Protocol):

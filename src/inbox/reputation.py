@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inbox.sending import SendingEvent, Standing
     from inbox.tables import Identity, Sending
 
-_ABOUT_THE_MAIL = frozenset(("message_too_large", "content_rejected", "attachment_rejected"))
+_NOT_THE_ADDRESS = frozenset(("message_too_large", "content_rejected", "attachment_rejected", "unsubscribed_recipient"))
 """Subtypes of temporary bounces that say nothing of the address."""
 _SHORT = 200
 
@@ -30,9 +30,14 @@ def bounce_class(event: SendingEvent) -> str | None:
 
 
 def is_soft(event: SendingEvent) -> bool:
-    """Whether it is a bounce that other mail to this address may not share, but does if it goes on so."""
-    found = bounce_class(event)
-    return found is not None and found != "permanent" and (event.subtype or "").partition("/")[2] not in _ABOUT_THE_MAIL
+    """Whether it is a bounce that other mail to this address may not share, but does if it goes on so.
+
+    A temporary one of which nobody says why is none: so Amazon SES reports answers of people who are out of office.
+    """
+    found, subtype = bounce_class(event), event.subtype or ""
+    if found is None or found == "permanent" or (subtype == "transient/general" and not event.detail):
+        return False
+    return subtype.partition("/")[2] not in _NOT_THE_ADDRESS
 
 
 def suppression_of(event: SendingEvent, sending: Sending, before: Sequence[SendingEvent] = ()) -> Suppression | None:
@@ -43,6 +48,8 @@ def suppression_of(event: SendingEvent, sending: Sending, before: Sequence[Sendi
     said = f": {event.detail[:_SHORT]}" if event.detail else ""
     if bounce_class(event) == "permanent":
         return Suppression(address, f"bounced for good{said}", source, event.at)
+    if event.type == "suppressed" and event.subtype:
+        return Suppression(address, "on the suppression list of the account at Amazon SES", source, event.at)
     if event.type == "complaint":
         whose = event.identity if sending.complaint == "identity" else None
         return Suppression(address, f"complained{said}", source, event.at, identity=whose)

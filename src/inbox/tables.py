@@ -14,6 +14,7 @@ from inbox.aws.names import Identity as SesIdentity
 from inbox.networks import Filters, check_name_server, read_network
 from inbox.next_hops import check_next_hop
 from inbox.options import Reference, Seconds
+from inbox.parsing.domains import normal_domain
 from inbox.parsing.limits import DEFAULT
 from inbox.parsing.limits import Limits as ParsingLimits
 from inbox.rates import OFF, Rate
@@ -52,10 +53,32 @@ def _rate(value: Any) -> str:
     return str(value)
 
 
+def _public_url(text: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValueError(f"{text!r} is no address that the public reaches; write https://mail.example.com")
+    return text.rstrip("/")
+
+
 def _folder(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is no folder; name one, or one that can be made")
     return path
+
+
+def _domain(text: str) -> str:
+    """The domain in its normal form; ValueError for what is none. A table's name without quotes is cut at its dots."""
+    name = normal_domain(text)
+    if name is None or "." not in name or name.startswith("["):
+        raise ValueError(f'{text[:80]!r} is no domain; write it in quotes, [identities."example.com"]')
+    return name
+
+
+def _selector(text: str) -> str:
+    if not re.fullmatch(
+        r"(?=.{1,200}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", text, re.IGNORECASE | re.ASCII
+    ):
+        raise ValueError(f"{text[:80]!r} is no selector; write letters, digits and hyphens, as in s2026")
+    return text
 
 
 Listener = Annotated[str, AfterValidator(_listener)]
@@ -63,6 +86,9 @@ Server = Annotated[str, AfterValidator(_server)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 FilterTexts = Annotated[tuple[str, ...], AfterValidator(_filters)]
 RateText = Annotated[str, BeforeValidator(_rate)]
+DomainName = Annotated[str, AfterValidator(_domain)]
+Selector = Annotated[str, AfterValidator(_selector)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 NameServer = Annotated[str, AfterValidator(check_name_server)]
 TransportUrl = Annotated[str, AfterValidator(check_next_hop)]
@@ -234,7 +260,8 @@ class Sending(Table):
     transport: TransportUrl | None = None  # smtp://HOST:PORT, ses://REGION, file:///FOLDER, direct://; None: the server of [relay]
     rate: RateText = OFF  # recipients that all identities together send to
     direct: Direct = Direct.model_construct()
-    secret: Reference | None = None  # that return paths (SRS, bounces) are signed with; None: made once, in `dir`
+    secret: Reference | None = None  # that return paths (SRS, bounces) and unsubscribing are signed with; None: made once, in `dir`
+    unsubscribe_url: PublicUrl | None = None  # https://mail.example.com, where the public reaches /unsubscribe/ of `http`
     soft_bounces: int = Field(
         default=5, gt=0
     )  # temporary bounces in a row, within `soft_within`, that put an address on the suppression list
@@ -249,7 +276,7 @@ class Sending(Table):
 class Identity(Table):
     """A domain that mail is sent as, `[identities."example.com"]`."""
 
-    selector: str = "inbox"  # of its DKIM key: the record is SELECTOR._domainkey.DOMAIN
+    selector: Selector = "inbox"  # of its DKIM key: the record is SELECTOR._domainkey.DOMAIN
     key: Reference | None = None  # the private key, PEM; None: the one that `inbox identity add` made in `dir`, if it did
     transport: TransportUrl | None = None  # as that of [sending]
     rate: RateText = OFF  # recipients that it sends to

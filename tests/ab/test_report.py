@@ -78,3 +78,19 @@ def test_every_metric_reads_as_json(metric):
     assert data["control"] == "a"
     assert data["variants"][1]["sent"] == 1000
     assert set(data["comparisons"][0]) == {"variant", "difference", "interval", "method", "p", "p_unadjusted", "verdict"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "weights", "odd"),
+    [
+        ((1000, 1040), {"a": 1, "b": 1}, False),
+        ((1000, 1200), {"a": 1, "b": 1}, True),
+        ((1000, 2050), {"a": 1, "b": 2}, False),
+        ((1000, 1000), {"a": 1, "b": 2}, True),
+        ((1000, 1200), {"a": 1}, False),  # the file is another one today: nothing can be said
+        ((1000, 1200), {}, False),
+    ],
+)
+def test_groups_of_sizes_that_chance_would_hardly_give_are_warned_of(sent, weights, odd):
+    found = report("greeting", [Counts("a", sent[0]), Counts("b", sent[1])], weights=weights)
+    assert any("not of the sizes" in warning for warning in found.warnings) is odd

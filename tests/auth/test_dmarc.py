@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from conftest import SHARED
-from inbox.auth import dmarc, organizational_domain
+from inbox.auth import Temporary, dmarc, organizational_domain
+from inbox.domain_checks.dmarc_check import find_policy
 
 SUITES = SHARED / "suites"
 
@@ -50,6 +51,19 @@ def test_the_public_suite(case, zone):
         assert found.result == "permerror"
     else:
         assert (found.result, found.policy) == (expected["result"], expected["policy"])
+
+
+@pytest.mark.parametrize("case", lines("dmarc.jsonl"))
+def test_the_doctor_sees_the_policy_that_receivers_see(case, zone):
+    author, dns = case["input"]["headerFrom"], zone(*records(case["dns"]))
+    domain = (author[0] if isinstance(author, list) else author).rpartition("@")[2].lower()
+    found = dmarc(domain, None, [], dns)
+    if found.result == "temperror":
+        with pytest.raises(Temporary):
+            find_policy(domain, dns)
+    else:
+        policy = find_policy(domain, dns)
+        assert (policy.word if policy else None) == found.policy
 
 
 @pytest.mark.parametrize("case", lines("psl.jsonl"))

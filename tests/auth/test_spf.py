@@ -7,7 +7,9 @@ import json
 import pytest
 
 from conftest import SHARED
-from inbox.auth import spf
+from inbox.auth import Temporary, spf
+from inbox.domain_checks import Sender
+from inbox.domain_checks.spf_check import check_spf
 
 SUITES = SHARED / "suites"
 
@@ -31,6 +33,26 @@ def test_the_public_suite(case, zones, zone):
     assert found.result in case["expected"], found
     if found.result == "fail" and case["explanation"] and case["explanation"] != "DEFAULT":
         assert (found.explanation or "").lower() == case["explanation"].lower()
+
+
+@pytest.mark.parametrize("case", cases("spf.jsonl"))
+def test_the_doctor_tells_the_owner_of_each_permanent_error_and_of_nothing_else(case, zones, zone):
+    given = case["input"]
+    domain = (given["mailfrom"] or f"@{given['helo']}").rpartition("@")[2]
+    try:
+        findings = list(check_spf(Sender(domain), zone(*zones[case["zone"]])))
+    except Temporary:
+        return  # told as unknown
+    told = [finding.found for finding in findings if finding.verdict in ("wrong", "missing")]
+    if case["expected"] == ["permerror"]:
+        assert told
+    elif set(case["expected"]) <= {
+        "pass",
+        "fail",
+        "softfail",
+        "neutral",
+    }:  # other clients of the domain may come to more terms than this one
+        assert all("everybody may send" in words or words.startswith("11 terms") for words in told), told
 
 
 def record(text, *more):

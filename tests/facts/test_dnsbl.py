@@ -67,6 +67,7 @@ def ask(names):
         mail = make_mail(ip=ip)
         materials = Materials(mail, cache(lambda: inbox.parse(mail.raw)), MemoryNotes())
         facts = MailFacts(materials, plugins, {"blocked": NamedFact(entry, None, options)}, settings)
+        asked.later = facts.later
         return facts.get("blocked"), facts.note("blocked")
 
     return asked
@@ -126,6 +127,16 @@ def test_a_list_without_an_answer_makes_the_fact_absent_with_a_note(names, ask, 
     value, note = ask(["one.test", "two.test"], timeout=0.4)
     assert value is None
     assert "one.test gave no answer" in note
+
+
+@pytest.mark.parametrize(("on_error", "value", "deferred"), [("open", None, False), ("closed", "error", False), ("defer", None, True)])
+def test_what_holds_when_a_list_gives_no_answer(names, ask, on_error, value, deferred):
+    names.table["9.113.0.203.one.test"] = "servfail"
+    found, note = ask(["one.test", "two.test"], timeout=0.4, on_error=on_error)
+    assert (found, "blocked" in ask.later) == (value, deferred)
+    assert "one.test gave no answer" in note
+    names.table["9.113.0.203.three.test"] = ["127.0.0.2"]
+    assert ask(["one.test", "three.test"], timeout=0.4, on_error=on_error) == (("three.test",), None)
 
 
 def test_what_another_list_says_holds_all_the_same(names, ask):
@@ -191,6 +202,7 @@ def test_it_is_never_asked_at_rcpt():
         ({"zones": ["not a zone"]}, {}, "write its domain"),
         ({"zones": ["http://bl.test/"]}, {}, "write its domain"),
         ({"zones": ["bl.test=2"]}, {}, "127.0.0.0/29"),
+        ({"zones": ["bl.test"]}, {"on_error": "explode"}, "open, closed, defer"),
         ({"zones": ["bl.test"]}, {"nameservers": ["dns.example.org"]}, "192.0.2.53:5353"),
     ],
 )

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from inbox.assemble import open_inbox
 from inbox.books import Books
 from inbox.config import validate
 from inbox.metrics import Metrics
 from inbox.sending import SendingEvent
 from inbox.store import open_store
+
+RULES = "version: 1\ndomains: [example.com]\nrules: []\ndefault: [store]\n"
 
 
 @pytest.fixture
@@ -44,3 +47,9 @@ def event(now):
         return SendingEvent(f"{mail}.{n}:{to}:{kind}", kind, now - timedelta(days=ago), **about)
 
     return make
+
+
+@pytest.fixture
+def box(tmp_path, store):
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    return open_inbox(validate({"rules": tmp_path / "rules.yaml", "dir": tmp_path / "data"}), store)

@@ -10,20 +10,16 @@ import pytest
 from feedback_mails import answer, bounce, complaint, mail, plain
 from inbox import app
 from inbox.assemble import open_inbox
-from inbox.config import validate
 from inbox.errors import StoreError
 from inbox.store.inline import work_inline
 from inbox.worker import rounds
 from inbox.worker.slot import Slot
 
-RULES = "version: 1\ndomains: [example.com]\nrules: []\ndefault: [store]\n"
 
-
-@pytest.fixture
-def box(tmp_path, store, event):
-    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+@pytest.fixture(autouse=True)
+def left(store, event):
+    """A mail that left for joe."""
     store.note([event()])
-    return open_inbox(validate({"rules": tmp_path / "rules.yaml", "dir": tmp_path / "data"}), store)
 
 
 def in_process(box, store, arrived):

@@ -41,16 +41,16 @@ def test_a_complaint_keeps_one_identity_away(books, event):
 
 def test_five_soft_bounces_suppress_for_a_while_and_four_do_not(books, store, event):
     for number in range(4):
-        books.note([event("send", mail=f"m{number}", ago=1), event("bounce", mail=f"m{number}", subtype=SOFT)])
+        books.note([event("send", mail=f"m{number}", ago=1), event("bounce", mail=f"m{number}", subtype=SOFT, detail="451 4.3.0 later")])
     assert not store.suppressed("joe@x.test")
-    books.note([event("bounce", mail="m4", subtype=SOFT)])
+    books.note([event("bounce", mail="m4", subtype=SOFT, detail="451 4.3.0 later")])
     assert store.suppressed("joe@x.test").until
 
 
 def test_what_is_suppressed_for_good_stays_so_when_a_soft_bounce_comes(books, store, event):
     store.suppress("joe@x.test", "by hand", "me")
-    books.note([event("bounce", mail=f"m{number}", subtype=SOFT) for number in range(5)])
-    books.note([event("bounce", mail="m7", subtype=SOFT)])
+    books.note([event("bounce", mail=f"m{number}", subtype=SOFT, detail="451 4.3.0 later") for number in range(5)])
+    books.note([event("bounce", mail="m7", subtype=SOFT, detail="451 4.3.0 later")])
     assert (store.suppressed("joe@x.test").reason, store.suppressed("joe@x.test").until) == ("by hand", None)
 
 
@@ -89,7 +89,7 @@ def test_bounces_of_yesterday_and_soft_ones_stop_nobody(books, event):
     books.note(sends(event, 100, ago=1.1))
     books.note(bounces(event, 50, ago=1.1))
     books.note(sends(event, 100, mail="m2"))
-    books.note([event("bounce", to=f"u{n}@x.test", mail="m2", subtype=SOFT) for n in range(50)])
+    books.note([event("bounce", to=f"u{n}@x.test", mail="m2", subtype=SOFT, detail="451 4.3.0 later") for n in range(50)])
     assert books.may_send("example.com") is None
 
 
@@ -125,7 +125,7 @@ def test_figures_are_what_the_events_say(books, store, event, now):
             event(template="t", variant="a"),
             event("delivery", template="t", variant="a"),
             event(to="Ann@Y.test", mail="m2", template="t", variant="b", ago=1),
-            event("bounce", to="ann@y.test", mail="m2", template="t", variant="b", subtype=SOFT),
+            event("bounce", to="ann@y.test", mail="m2", template="t", variant="b", subtype=SOFT, detail="451 4.3.0 later"),
             event("bounce", to="ann@y.test", mail="m3", subtype=HARD),
         ]
     )

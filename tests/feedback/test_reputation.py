@@ -23,7 +23,7 @@ def row(event, letters: str, first: float = 6.0):
             found.append(event("delivery", mail=mail, ago=ago))
         if letter in "sfchb":
             subtype = {"s": SOFT, "f": FULL, "c": CONTENT, "h": HARD, "b": SOFT}[letter]
-            found.append(event("bounce", mail=mail, ago=ago - (letter == "b"), subtype=subtype))
+            found.append(event("bounce", mail=mail, ago=ago - (letter == "b"), subtype=subtype, detail="451"))
     return found
 
 
@@ -53,7 +53,7 @@ def test_a_mail_that_was_taken_later_does_not_end_the_row_of_those_that_bounce_l
 def test_what_is_long_ago_does_not_count(event):
     events = row(event, "ssss", first=8.0) + row(event, "s", first=0.5)
     old = [one for one in events if one.mail != "m0"]
-    last = event("bounce", mail="m9", subtype=SOFT)
+    last = event("bounce", mail="m9", subtype=SOFT, detail="451 4.3.0 later")
     assert soft_in_a_row(old, last, Sending()) == 1
     assert soft_in_a_row(old, last, Sending(soft_within=30 * 86_400)) == 4
 
@@ -75,6 +75,7 @@ def test_a_bounce_has_a_class(event, subtype, known):
 @pytest.mark.parametrize(
     ("kind", "subtype", "identity", "reason"),
     [
+        ("suppressed", "permanent/on_account_suppression_list", None, "on the suppression list of the account at Amazon SES"),
         ("bounce", HARD, None, "bounced for good: 550 no"),
         ("bounce", "permanent/suppressed", None, "bounced for good: 550 no"),
         ("complaint", "abuse", "example.com", "complained: 550 no"),
@@ -102,7 +103,7 @@ def test_soft_bounces_suppress_for_a_while_when_they_are_many(event):
     events = row(event, "sssss")
     assert suppression_of(events[-1], Sending(soft_bounces=6), events[:-1]) is None
     found = suppression_of(events[-1], Sending(), events[:-1])
-    assert found.reason == "bounced 5 times in a row"
+    assert found.reason == "bounced 5 times in a row: 451"
     assert found.until - found.since == timedelta(days=14)
 
 

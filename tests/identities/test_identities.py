@@ -131,7 +131,12 @@ def test_nobody_can_add_a_field_that_a_reader_or_a_program_acts_on(tmp_path, fol
 
 
 @pytest.mark.parametrize(
-    "settings", [{"sending": {"transport": "ses://eu-west-1"}}, {"relay": {"host": "email-smtp.eu-west-1.amazonaws.com"}}]
+    "settings",
+    [
+        {"sending": {"transport": "ses://eu-west-1"}},
+        {"relay": {"host": "email-smtp.eu-west-1.amazonaws.com"}},
+        {"sending": {"transport": "smtps://u@email-smtp-fips.us-west-2.amazonaws.com?password=env:P"}},
+    ],
 )
 def test_amazon_may_write_date_and_message_id_anew(tmp_path, folder, settings):
     folder().make("s", "both")

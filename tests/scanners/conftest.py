@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import textwrap
 import time
 from functools import cache
@@ -20,7 +21,6 @@ from inbox.inspect import MailFacts, Materials
 from inbox.plugins import Plugins
 from inbox.testing import MemoryNotes, make_mail
 
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 VIRUS = "INBOX-TEST-VIRUS-4711"
 """What the only signature of our clamd looks for."""
 SIGNATURE = f"Inbox.Test:0:*:{VIRUS.encode().hex()}\n"
@@ -28,12 +28,11 @@ BAD_CLIENT = "192.0.2.77"
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """A short path: that of a socket has at most 107 octets. spamd's children, which are nobody, reach into it."""
-    path = tmp_path_factory.mktemp("s")
-    for parent in (path, path.parent, path.parent.parent):
-        parent.chmod(0o755)
-    return path
+def folder():
+    """A folder with a short path, as that of a socket has at most 107 octets; spamd's children, which are nobody, reach into it."""
+    with tempfile.TemporaryDirectory(prefix="inbox-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
 
 
 def _program(name: str) -> str:
@@ -119,7 +118,7 @@ def spamd(folder):
             score BAD_SENDER 1.5
             """)
     )
-    options = f"-L -x -m 2 --min-children 1 --socketpath {own}/socket --socketmode 666 -s stderr -r {own}/pid -H {own}".split()
+    options = f"-L -x -m 2 --round-robin --socketpath {own}/socket --socketmode 666 -s stderr -r {own}/pid -H {own}".split()
     command = [program, *options, "-C", str(own / "rules"), "--siteconfigpath", str(own / "site")]
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     with _running([*command, *user], f"unix:{own}/socket", own) as server:

@@ -64,7 +64,7 @@ def test_rspamd_knows_the_envelope(scan, rspamd):
 def test_spam_for_spamassassin(scan, spamd):
     names = ("spamassassin", "spamassassin.score", "spamassassin.tests", "spam")
     found = scan({"spamassassin": {"server": spamd}}, *names, mail=make_mail(text=GTUBE))
-    assert [value for value, _, _ in found] == [True, 1000.0, ("GTUBE",), True]
+    assert [value for value, _, _ in found] == [True, 1000.0, ("GTUBE",), True], found
 
 
 def test_no_spam_for_spamassassin(scan, spamd):

@@ -7,15 +7,16 @@ import threading
 
 import pytest
 
+from inbox.assemble import open_outbox
+from inbox.config import validate
 from inbox.errors import Deferred, Failed
-from inbox.send.smtp import Relay
-from inbox.tables import Relay as Settings
 
 MAIL = b"Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n"
 
 
 def relay_to(port, **more):
-    return Relay(Settings.model_validate({"host": "localhost", "port": port, "timeout": 5, **more}), "mail.example.com")
+    relay = {"host": "localhost", "port": port, "timeout": 5, **more}
+    return open_outbox(validate({"relay": relay, "hostname": "mail.example.com"}))
 
 
 def test_a_mail_arrives_octet_for_octet(far_end, serve):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 
 import pytest
 
 from far_server import FarServer
-from inbox.config import Settings
+from inbox import auth
+from inbox.assemble import open_outbox
+from inbox.config import Settings, validate
 from inbox.errors import Deferred
 from inbox.next_hops import Server
+from inbox.send.identities import Identities
+from inbox.send.key_files import KeyFolder
 from inbox.send.transports import open_transport
 from inbox.send.transports.pool import Pool
 from inbox.send.transports.smtp import SmtpTransport, named_by
 from inbox.sending import Answer, Letter
+from published_keys import published, resolver
 
 MAIL = b"Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n"
 EIGHT = "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGrüße\r\n".encode()
@@ -137,6 +143,18 @@ def test_a_signed_mail_is_refused_rather_than_broken_unless_the_letter_allows_it
         assert far.taken == []
         assert states(deliver(far, letter(raw=SIGNED, convert=True))) == {"a@s.test": "delivered"}
         assert far.taken[0][2].isascii()
+
+
+def test_what_we_sign_is_brought_into_seven_bits_first_so_that_no_server_has_to(tmp_path):
+    KeyFolder(tmp_path / "identities" / "example.com", "example.com").make("inbox", "ed25519")
+    mail = b"From: me@example.com\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n" + EIGHT
+    with FarServer(offers=()) as far:
+        settings = validate({"dir": tmp_path, "relay": {"host": "127.0.0.1", "port": far.port}})
+        open_outbox(settings).send("me@example.com", ["a@s.test"], mail)
+    ((_, _, taken),) = far.taken
+    keys = Identities(settings).of("example.com").signing_keys
+    assert taken.isascii() and b"Gr=C3=BC=C3=9Fe" in taken
+    assert [result.result for result in auth.dkim(taken, resolver(published(*keys)), time.time())] == ["pass"]
 
 
 def test_utf_8_in_the_header_is_told_where_smtputf8_is_offered():

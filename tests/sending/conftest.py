@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from inbox.send.sender import Sender
 from inbox.send.submission import submission
 from inbox.store import SqliteStore, open_store
 from inbox.supervise import Supervisor
+from inbox.worker.rounds import run
+from inbox.worker.slot import Slot
 
 RULES = """
 version: 1
@@ -147,6 +150,12 @@ class Office:
             while not (found := condition()):  # noqa: ASYNC110  it looks into the store
                 await asyncio.sleep(0.02)
             return found
+
+    def work(self, condition) -> None:
+        """Let a worker in this process work until a condition holds."""
+        end = time.monotonic() + 30
+        run(self.box, self.store, "worker-1", Slot(self.folder / "slot-shm"), lambda: condition() or time.monotonic() > end)
+        assert condition()
 
     def tried(self, *ids: str) -> bool:
         """Whether each step of these mails has an outcome."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from inbox.send.submission import submission
+
 
 def test_a_mail_is_kept_at_once_and_delivered_by_a_worker(office, far_end):
     id_ = office.send(to=["alice@far.test", "bob@far.test"], bcc=["carol@far.test"])
     assert office.receipt(id_).state == "waiting"
     assert far_end.taken == []
-    office.work_until(lambda: office.receipt(id_).state == "settled")
+    office.work(lambda: office.receipt(id_).state == "settled")
     assert sorted(far_end.recipients) == ["alice@far.test", "bob@far.test", "carol@far.test"]
     for sender, _, raw in far_end.taken:
         assert sender == "shop@example.com"
@@ -20,7 +22,7 @@ def test_a_mail_is_kept_at_once_and_delivered_by_a_worker(office, far_end):
 
 def test_no_rule_judges_it(office):
     id_ = office.send()
-    office.work_until(lambda: office.receipt(id_).state == "settled")
+    office.work(lambda: office.receipt(id_).state == "settled")
     plan = office.receipt(id_).plan
     assert [step.handler for step in plan.steps] == ["deliver"]
     assert [mail.id for mail in office.store.mails(rule="send")] == [id_]
@@ -31,7 +33,7 @@ def test_no_rule_judges_it(office):
 def test_one_recipients_4xx_and_another_ones_5xx_hold_nobody_up(office, far_end):
     far_end.answers = {"busy@far.test": "451 4.2.1 busy", "gone@far.test": "550 5.1.1 no such user"}
     id_ = office.send(to=["busy@far.test", "gone@far.test", "alice@far.test"])
-    office.work_until(lambda: office.tried(id_))
+    office.work(lambda: office.tried(id_))
     assert office.states(id_) == {"busy@far.test": "deferred", "gone@far.test": "dead", "alice@far.test": "done"}
     assert office.receipt(id_).state == "waiting"
     assert far_end.recipients == ["alice@far.test"]
@@ -43,15 +45,25 @@ def test_one_recipients_4xx_and_another_ones_5xx_hold_nobody_up(office, far_end)
 def test_the_same_idempotency_key_is_the_same_mail(office, far_end):
     first = office.send(idempotency_key="order 7")
     assert office.send(idempotency_key="order 7", subject="Again") == first
-    office.work_until(lambda: office.receipt(first).state == "settled")
+    office.work(lambda: office.receipt(first).state == "settled")
     assert len(far_end.taken) == 1
 
 
 def test_a_recipient_that_is_suppressed_has_that_as_its_outcome(office, far_end):
     office.store.suppress("alice@far.test", "bounce", "test")
     id_ = office.send(to=["alice@far.test", "bob@far.test"])
-    office.work_until(lambda: office.tried(id_))
+    office.work(lambda: office.tried(id_))
     assert office.states(id_) == {"alice@far.test": "suppressed", "bob@far.test": "done"}
     assert far_end.recipients == ["bob@far.test"]
     assert ("suppressed", "alice@far.test") in office.events(id_)
     assert office.receipt(id_).state == "settled"
+
+
+def test_it_is_no_feedback_on_mail_that_was_sent_before(office):
+    """An answer that we send to a mail of ours is no answer that came in."""
+    first = office.send()
+    office.work(lambda: office.receipt(first).state == "settled")
+    raw = f"From: shop@example.com\r\nTo: alice@far.test\r\nIn-Reply-To: <{first}.0@example.com>\r\nSubject: Re: Hello\r\n\r\nmore\r\n"
+    second = office.sender.send(submission({"raw": raw.encode()})).id
+    office.work(lambda: office.receipt(second).state == "settled")
+    assert {kind for kind, _ in office.events(first)} == {"send", "delivery"}

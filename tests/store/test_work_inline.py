@@ -205,3 +205,50 @@ def test_the_clock_brings_what_is_due_and_nothing_else(box, store, effects):
     (receipt,) = until(lambda: work_due(box, store, "clock", soon()), "the step to be due")
     assert (receipt.mail.id, receipt.state, effects.told.total()) == (mail.id, "settled", 1)
     assert work_due(box, store, "clock", soon()) == []
+
+
+LATER = """
+version: 1
+domains: [example.com]
+rules:
+- {name: all, when: {later: true}, do: [{note: {table: notes}}]}
+default: [discard]
+"""
+
+
+class Later(Effects):
+    """A plugin with a fact that cannot be had `times` times."""
+
+    times = 2
+
+    @hookimpl
+    def register_facts(self, register):
+        def later(mail) -> bool:
+            """Says yes, later."""
+            if self.times:
+                self.times -= 1
+                raise Deferred("ask again")
+            return True
+
+        register("later", later)
+
+
+def test_a_mail_that_cannot_be_judged_now_is_judged_when_it_comes_again(inbox_for, store):
+    box = inbox_for(LATER, modules=[Later()], memory=store.memory())
+    mail = a_mail()
+    for number in (1, 2):
+        (receipt,) = work(box, store, mail, f"h{number}")
+        assert (receipt.state, receipt.plan) == ("kept", None)
+        assert [(outcome.n, outcome.state, outcome.attempt) for outcome in receipt.outcomes] == [
+            (0, "deferred", n) for n in range(1, number + 1)
+        ]
+    assert store.claim_due("h3", soon(), 9) == [], "it is due in a minute"
+    (receipt,) = work(box, store, mail, "h4")
+    assert (receipt.state, rows(store)) == ("settled", [mail.id])
+
+
+def test_a_mail_that_could_not_be_judged_in_time_is_held(inbox_for, store):
+    box = inbox_for(LATER, modules=[Later()], memory=store.memory(), work={"retry_for": 0})
+    (receipt,) = work(box, store, a_mail())
+    assert (receipt.state, receipt.outcomes[0].state) == ("quarantined", "held")
+    assert "ask again; `inbox quarantine release` tries it again" in receipt.outcomes[0].detail

@@ -100,6 +100,8 @@ def odd_fact(message):
     """Ends the process for some mails."""
     if message.subject == "poison":
         os._exit(9)
+    if message.subject.startswith("later") and not (HERE / "now").exists():
+        raise Deferred("ask again")
     return message.subject == "odd"
 '''
 

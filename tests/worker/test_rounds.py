@@ -256,3 +256,39 @@ def test_the_time_a_mail_is_due_again_is_in_its_row(room, work):
     work(lambda: len(room.states(id_)) == 2)
     (row,) = room.store.mails(state="waiting")
     assert 40 < (row.due_at - datetime.now(UTC)).total_seconds() < 80
+
+
+ODD = """
+version: 1
+domains: [example.com]
+rules:
+- {name: odd, when: {odd_fact: true}, label: odd}
+- name: second
+  do: [{store: {table: good, values: {subject: "{subject}"}}}]
+default: [store]
+"""
+
+
+def test_mails_that_cannot_be_judged_now_wait_and_the_others_go_on(room, work):
+    room.rules(text=ODD)
+    waiting, others = [room.send(f"later {n}") for n in range(3)], [room.send("x") for _ in range(20)]
+    work(lambda: sorted(room.rows()) == sorted(others), retry=(0.1,))
+    for id_ in waiting:
+        assert room.receipt(id_).state == "kept"
+        assert {(outcome.n, outcome.state) for outcome in room.receipt(id_).outcomes} == {(0, "deferred")}
+    (room.folder / "plugins" / "now").touch()
+    work()
+    assert sorted(room.rows()) == sorted(waiting + others)
+    assert [row.id for row in room.store.search('"later 1"')] == [waiting[1]]
+
+
+def test_a_mail_that_could_not_be_judged_in_time_is_held_and_judged_when_it_is_released(room, work):
+    room.rules(text=ODD)
+    id_ = room.send("later")
+    work(retry=(0.1,), retry_for=0.3)
+    assert room.receipt(id_).state == "quarantined"
+    assert "ask again" in room.receipt(id_).outcomes[-1].detail
+    (room.folder / "plugins" / "now").touch()
+    room.store.release_quarantine(id_)
+    work()
+    assert room.rows() == [id_]

@@ -94,7 +94,12 @@ def _signed(mail: Signed, name: str, tags: dict[str, str], key: SigningKey) -> b
 def _field(name: str, tags: dict[str, str]) -> Field:
     """A field with these tags, folded; what is appended to it belongs to the last one."""
     text = "; ".join(f"{tag}={value.replace(':', ' : ') if tag == 'h' else value}" for tag, value in tags.items())
-    line, *words = f"{name}: {text}".split(" ")
+    return Field(name.lower().encode(), _in_lines(f"{name}: {text}"))
+
+
+def _in_lines(text: str) -> bytes:
+    """A field in lines of about 75 characters, broken at its blanks, with its CRLF."""
+    line, *words = text.split(" ")
     lines = []
     for word in words:
         if len(line) + len(word) > 75:
@@ -102,7 +107,7 @@ def _field(name: str, tags: dict[str, str]) -> Field:
             line = word
         else:
             line = f"{line} {word}"
-    return Field(name.lower().encode(), "\r\n ".join([*lines, line]).encode() + b"\r\n")
+    return "\r\n ".join([*lines, line]).encode() + b"\r\n"
 
 
 def _folded(text: str) -> bytes:
@@ -129,7 +134,7 @@ def seal(raw: bytes, key: SigningKey, now: float, *, results: str, chain: str, e
     if (chain == "none") != (number == 1):
         raise ValueError(f"the chain has {len(earlier)} links, so it cannot be {chain!r}")
     mail = Signed(raw)
-    said = Field(b"arc-authentication-results", f"ARC-Authentication-Results: i={number}; {results}\r\n".encode())
+    said = Field(b"arc-authentication-results", _in_lines(f"ARC-Authentication-Results: i={number}; {results}"))
     names = [name for name in _names(mail) if not name.startswith("arc-")]
     tags = {"i": str(number), "a": "rsa-sha256", "c": "relaxed/relaxed", "d": key.domain, "s": key.selector, "t": str(int(now))}
     tags |= {"h": ":".join(names), "bh": _b64(hashlib.sha256(mail.relaxed).digest()), "b": ""}

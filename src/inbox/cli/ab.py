@@ -52,11 +52,12 @@ def report(
     """Rates of each variant, their difference to the control, and what that says. A template is named by its file, or as it was sent."""
     from inbox.experiments import report as made
 
-    name, first = _named(experiment)
+    name, weights = _named(experiment)
     counts = _opened(settings).variant_counts(name, since)
-    shown = [one.variant for one in counts]
+    shown = {one.variant for one in counts}
+    first = control or next((variant for variant in weights if variant in shown), None)
     try:
-        found = made(name, counts, metric, control=control or (first if first in shown else None), detect=detect and detect / 100)
+        found = made(name, counts, metric, control=first, detect=detect and detect / 100, weights=weights)
     except ValueError as error:
         raise NotFound(f"{name}: {error}") from None
     print_json(found.to_dict()) if as_json else click.echo("\n".join(_lines(found)))
@@ -76,15 +77,15 @@ def list_(since: datetime | None, settings: Settings, *, as_json: bool) -> int:
     return OK
 
 
-def _named(experiment: str) -> tuple[str, str | None]:
-    """The name of an experiment, and its first variant where the file of its template says it."""
+def _named(experiment: str) -> tuple[str, dict[str, float]]:
+    """The name of an experiment, and the weights of its variants where the file of its template says them."""
     path = Path(experiment)
     if not path.is_file():
-        return experiment, None
+        return experiment, {}
     from inbox.send.front_matter import load_template
 
     template = load_template(path)
-    return template.experiment, template.variants[0].name
+    return template.experiment, {variant.name: variant.weight for variant in template.variants if variant.name}
 
 
 def _opened(settings: Settings) -> SqliteStore:

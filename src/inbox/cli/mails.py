@@ -15,6 +15,7 @@ from inbox.cli import AGAIN, NO, OK
 from inbox.cli.common import common, envelope_options, mails_of, open_inbox, open_store, print_json, print_line
 from inbox.cli.trace import receipt_lines
 from inbox.errors import ConfigError, NotFound
+from inbox.sending import SENT
 
 if TYPE_CHECKING:
     from inbox.app import Inbox
@@ -103,9 +104,15 @@ def _find(name: str, envelope: Callable[[bytes], Envelope], store: SqliteStore |
     if store is None:
         raise ConfigError(f"{name} is no file, and there is no store to look for an id in; name the store's folder with --dir")
     try:
-        return [store.mail(name)]
+        return [_judged(store.mail(name))]
     except NotFound:
         raise ConfigError(f"{name} is neither a file nor the id of a mail in the store; `inbox list` shows the ids") from None
+
+
+def _judged(mail: Mail) -> Mail:
+    if mail.envelope.source == SENT:
+        raise ConfigError(f"mail {mail.id} was made here to leave: no rule judges it; `inbox show {mail.id}` shows what became of it")
+    return mail
 
 
 def _print(box: Inbox, receipts: list[Receipt], *, as_json: bool, every: bool = False) -> None:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inbox.cli import NO, OK
-from inbox.cli.common import common, open_store, print_json
+from inbox.cli import AGAIN, NO, OK
+from inbox.cli.common import common, open_store, print_json, visible
+from inbox.cli.trace import receipt_lines
 from inbox.errors import ConfigError
 
 if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.send.submission import Submission
 
+_SHOWN = 100
+"""Bad rows that are named; how many there are is said too."""
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
@@ -39,25 +42,70 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 @click.option("--identity", metavar="DOMAIN", help="Identity that it is sent as (default: that of the author).")
 @click.option("--unsubscribe", metavar="URL", help="Where to unsubscribe: https:// (one click), mailto:, or `yes` for our own endpoint.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key again is the same mail: it is sent once.")
+@click.option(
+    "--each", type=click.Path(path_type=Path, dir_okay=False), help="CSV or JSON Lines: a mail for each row; its column `to` says to whom."
+)
+@click.option("--wait", is_flag=True, help="Deliver it here and now; what is refused for now is left to workers (exit status 75).")
 @click.option("--dry-run", is_flag=True, help="Print the signed octets; nothing is kept or sent.")
 @common
-def send(settings: Settings, *, dry_run: bool, as_json: bool, **words: Any) -> int:
-    """Compose a mail and keep it until workers (`inbox serve`, `inbox work`) deliver it. Prints its id; `inbox show ID` shows what became of it."""
-    from inbox.assemble import open_sender
+def send(settings: Settings, *, each: Path | None, wait: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
+    """Compose a mail and keep it until workers (`inbox serve`, `inbox work`) deliver it. Prints its id; `inbox show ID` shows what became of it.
+
+    Exit status 1: a template lacks a value, or a recipient of --wait was refused or is suppressed.
+    """
     from inbox.send.rendering import RenderingFailed
 
+    if wait and (each or dry_run):
+        raise click.UsageError("--wait is for one mail that is sent; --each and --dry-run go without")
     try:
         wanted = submission_of(**words)
         if dry_run:
-            return _print_octets(settings, wanted)
-        sent = open_sender(settings, open_store(settings)).send(wanted)
+            return _print_octets(settings, wanted, each)
+        if each:
+            return _send_each(settings, wanted, each, as_json=as_json)
+        return _send_now(settings, wanted, as_json=as_json) if wait else _send(settings, wanted, as_json=as_json)
     except RenderingFailed as error:
         click.echo(f"inbox: {error}", err=True)
         return NO
-    if as_json:
-        print_json({"id": sent.id, "recipients": list(sent.recipients), "message_id": sent.message_id})
-    else:
-        click.echo(sent.id)
+
+
+def _send(settings: Settings, wanted: Submission, *, as_json: bool) -> int:
+    from inbox.assemble import open_sender
+
+    sent = open_sender(settings, open_store(settings)).send(wanted)
+    print_json(sent.to_dict()) if as_json else click.echo(sent.id)
+    return OK
+
+
+def _send_now(settings: Settings, wanted: Submission, *, as_json: bool) -> int:
+    """Keep it, and try each recipient once; the receipt."""
+    from inbox.assemble import send_here
+
+    receipt = send_here(settings, open_store(settings), wanted)
+    print_json(receipt.to_dict()) if as_json else click.echo("\n".join(receipt_lines(receipt)))
+    if receipt.state == "waiting":
+        return AGAIN
+    return OK if {outcome.state for outcome in receipt.outcomes} <= {"done", "deferred"} and receipt.state == "settled" else NO
+
+
+def _send_each(settings: Settings, wanted: Submission, path: Path, *, as_json: bool) -> int:
+    """All rows are looked at first; a bar shows how far it is, on a terminal."""
+    from inbox.assemble import open_sender
+    from inbox.send.many import look_at, send_each
+
+    sender = open_sender(settings, open_store(settings))
+    count, problems = look_at(sender, wanted, path)
+    if problems:
+        for problem in problems[:_SHOWN]:
+            click.echo(f"inbox: {visible(problem)}", err=True)
+        click.echo(f"inbox: {len(problems)} of {count} rows are wrong; nothing was sent", err=True)
+        return NO
+    sent = []
+    with click.progressbar(length=count, label="mails kept", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        for group in send_each(sender, wanted, path):
+            sent += [one.id for one in group]
+            bar.update(len(group))
+    print_json(sent) if as_json else click.echo(f"{len(sent)} mails")
     return OK
 
 
@@ -80,10 +128,21 @@ def submission_of(
     )
 
 
-def _print_octets(settings: Settings, wanted: Submission) -> int:
+def _print_octets(settings: Settings, wanted: Submission, each: Path | None) -> int:
+    """The signed octets; with --each those of the first row, after all rows were looked at."""
     from inbox.assemble import open_dry_sender
+    from inbox.send.many import look_at, signed_first
 
-    sys.stdout.buffer.write(open_dry_sender(settings).signed(wanted))
+    sender = open_dry_sender(settings)
+    if each:
+        count, problems = look_at(sender, wanted, each)
+        click.echo(
+            "".join(f"inbox: {visible(problem)}\n" for problem in problems[:_SHOWN]) + f"{count} rows, {len(problems)} of them wrong",
+            err=True,
+        )
+        if problems or not count:
+            return NO
+    sys.stdout.buffer.write(signed_first(sender, wanted, each) if each else sender.signed(wanted))
     sys.stdout.buffer.flush()
     return OK
 

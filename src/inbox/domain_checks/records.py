@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from inbox.model import Json
+from inbox.next_hops import amazon_region
 
 if TYPE_CHECKING:
     from inbox.auth.signing import SigningKey
 
 _STRING = 255
 """Octets of one string of a TXT record (RFC 1035 section 3.3)."""
-_REGION = re.compile(r"ses://([a-z0-9-]+)|.*email-smtp\.([a-z0-9-]+)\.amazonaws\.com")
 SOME_ADDRESS = "192.0.2.1"
 """Stands in the SPF record until the address is known that mail leaves from (RFC 5737)."""
 SPF_OF_AMAZON = "include:amazonses.com"
@@ -78,8 +77,7 @@ class Sender:
     @property
     def region(self) -> str | None:
         """The region of Amazon SES that sends; None when something else does."""
-        found = _REGION.match(self.transport or "")
-        return (found[1] or found[2]) if found else None
+        return amazon_region(self.transport)
 
     @property
     def has_hostname(self) -> bool:

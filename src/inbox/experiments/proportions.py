@@ -116,6 +116,15 @@ def sample_size(rate: float, other: float, *, level: float = 0.95, power: float 
     return math.ceil(((under_null + under_other) / (rate - other)) ** 2)
 
 
+def mismatch_p(sent: int, whole: int, share: float) -> float:
+    """How likely a group of a sample is so far from the share that it should have, or farther: two-sided, by the normal approximation.
+
+    Sample ratio mismatch: A. Fabijan and others (2019), Diagnosing Sample Ratio Mismatch in Online Controlled Experiments, KDD.
+    """
+    variance = whole * share * (1 - share)
+    return math.erfc(abs(sent - whole * share) / math.sqrt(2 * variance)) if variance else float(sent == whole * share)
+
+
 def _quantile(level: float) -> float:
     return _NORMAL.inv_cdf(1 - (1 - level) / 2)
 

@@ -5,11 +5,11 @@ How much repeated looks inflate an error: P. Armitage, C. K. McPherson, B. C. Ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from inbox.experiments.proportions import Interval, Significance, compare, difference, holm, sample_size, wilson
+from inbox.experiments.proportions import Interval, Significance, compare, difference, holm, mismatch_p, sample_size, wilson
 from inbox.model import Json
 
 Metric = Literal["delivered", "bounced", "complained", "replied", "opened", "clicked"]
@@ -27,6 +27,7 @@ METRICS: dict[Metric, str] = {
 TRACKED: frozenset[Metric] = frozenset(("opened", "clicked"))
 PEEKING = "Look once, at the end that was planned: who looks ten times and stops at the first p under 0.05 finds a difference where there is none in one of five experiments."
 _ALPHA = 0.05
+_MISMATCH = 0.001
 _LIFT = 0.2  # of the rate of the control: what an experiment should find, unless it is said
 
 
@@ -100,10 +101,17 @@ class Report:
 
 
 def report(
-    experiment: str, counts: Sequence[Counts], metric: Metric = "replied", *, control: str | None = None, detect: float | None = None
+    experiment: str,
+    counts: Sequence[Counts],
+    metric: Metric = "replied",
+    *,
+    control: str | None = None,
+    detect: float | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Report:
     """What the counts say of a metric. `control`: the variant that others are compared with, the first by name unless it is given;
-    `detect`: the difference, a share of all mails, that the experiment should find, for the hint how many mails it needs.
+    `detect`: the difference, a share of all mails, that the experiment should find, for the hint how many mails it needs; `weights`: those
+    of the template, to see whether the groups have the sizes that they should have.
 
     ValueError when there is no such control, or nothing to report.
     """
@@ -118,7 +126,7 @@ def report(
         ordered,
         tuple((_rate(one, metric), wilson(one.of(metric), one.sent)) for one in ordered),
         tuple(_comparison(one, first, metric, test, p, level) for one, test, p in zip(others, tests, adjusted, strict=True)),
-        tuple(_warnings(ordered, metric, tests, detect)),
+        (*_mismatch(ordered, weights or {}), *_warnings(ordered, metric, tests, detect)),
     )
 
 
@@ -163,6 +171,17 @@ def _warnings(ordered: Sequence[Counts], metric: Metric, tests: Sequence[Signifi
     if len(ordered) > 1:
         found += [*_needed(ordered, metric, detect), PEEKING]
     return found
+
+
+def _mismatch(ordered: Sequence[Counts], weights: Mapping[str, float]) -> Iterator[str]:
+    """Groups whose sizes chance alone would hardly give: then the comparison is not to be trusted, whatever it says."""
+    heavy, whole = sum(weights.values()), sum(one.sent for one in ordered)
+    if not heavy or not {one.variant for one in ordered} <= set(weights):
+        return
+    odd = [one for one in ordered if mismatch_p(one.sent, whole, weights[one.variant] / heavy) < _MISMATCH / len(ordered)]
+    if odd:
+        groups = ", ".join(f"{one.variant} {one.sent} instead of {whole * weights[one.variant] / heavy:.0f}" for one in odd)
+        yield f"The groups are not of the sizes that the weights ask for: {groups}. Trust no difference before you know why: weights that were changed, mails of one variant that were not sent."
 
 
 def _needed(ordered: Sequence[Counts], metric: Metric, detect: float | None) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inbox.send.http import Limited
 
 _CHUNK = 1 << 16
-_ANSWER = re.compile(rb"stream: (?:(?P<clean>OK)|(?P<virus>[^\0\r\n]+) FOUND)\0?")
+_ANSWER = re.compile(rb"stream: (?:(?P<clean>OK)|(?P<virus>[^\0\r\n]+) FOUND)\0")
 _REMEMBERED, _SECONDS = 1024, 600.0
 
 
@@ -35,12 +35,12 @@ class ClamAV:
 
     def virus(self, mail: Mail, settings: Mapping[str, Any]) -> Value | Noted:
         """Name of the virus that ClamAV found, absent when it found none; `error` when it did not answer and `on_error` is closed."""
-        return self._scans.fact(mail, settings, lambda found: found, "error")
-
-    def _ask(self, mail: Mail, _settings: Mapping[str, Any], connection: Limited) -> str | None:
         known, at = self._seen.get(mail.content.sha256, (None, -_SECONDS))
         if self._clock() - at < _SECONDS:
             return known
+        return self._scans.fact(mail, settings, lambda found: found, "error")
+
+    def _ask(self, mail: Mail, _settings: Mapping[str, Any], connection: Limited) -> str | None:
         found = read_answer(_stream(mail.raw, connection))
         self._seen[mail.content.sha256] = found, self._clock()
         self._seen.move_to_end(mail.content.sha256)

@@ -2,7 +2,7 @@
 
 It wants the mail, though it reads the address alone: so it is never asked at RCPT, where all sessions would wait for a name server, but by
 a worker, or by the judge when a rule that refuses asks for it. All lists are asked at once; answers are kept as long as their TTL says,
-an hour at most. A list that gives no answer in time is a fault (the fact is absent, with a note), unless another one lists the address.
+an hour at most. A list that gives no answer in time is a fault, unless another one lists the address; `on_error` says what holds then.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from inbox.auth.dns import make_resolver, name_server
 from inbox.errors import Deferred
 from inbox.options import Seconds
+from inbox.ports import Noted
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
 
-    from inbox.model import Mail
+    from inbox.model import Mail, Value
 
 _ZONE = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _LISTED = ipaddress.IPv4Network("127.0.0.0/8")
@@ -36,12 +37,19 @@ class BlockLists:
         self._resolvers: dict[tuple[str, ...], Resolver] = {}
 
     def dnsbl(
-        self, mail: Mail, settings: Mapping[str, Any], *, zones: list[str] | None = None, timeout: Seconds = 3
-    ) -> tuple[str, ...] | None:
+        self,
+        mail: Mail,
+        settings: Mapping[str, Any],
+        *,
+        zones: list[str] | None = None,
+        timeout: Seconds = 3,
+        on_error: Literal["open", "closed", "defer"] | None = None,
+    ) -> Value | Noted:
         """DNS block lists that list the client's address; absent when none does.
 
         zones: `bl.example.org`, or `bl.example.org=127.0.0.2` (or a network of answers) to count these answers only; those of the
-        settings by default. timeout: for all lists together, 3 s. Settings in `[handlers.dnsbl]`: `zones`, and `nameservers` (or those of `[dns]`), the
+        settings by default. timeout: for all lists together, 3 s. on_error: what holds when a list gives no answer and none lists the address: open:
+        absent, with a note (the default); closed: the value `error`; defer: the mail is judged later. Settings in `[handlers.dnsbl]`: `zones`, `on_error`, and `nameservers` (or those of `[dns]`), the
         resolvers to ask, those of the system by default.
         """
         zones = list(zones or settings.get("zones", ()))
@@ -54,13 +62,20 @@ class BlockLists:
         listed = tuple(zone.partition("=")[0] for zone, verdict in zip(zones, verdicts, strict=True) if verdict is True)
         silent = [verdict for verdict in verdicts if isinstance(verdict, str)]
         if silent and not listed:
-            raise Deferred("; ".join(silent))
+            return _unknown("; ".join(silent), on_error or settings.get("on_error", "open"))
         return listed or None
 
     def _resolver(self, servers: tuple[str, ...]) -> Resolver:
         if servers not in self._resolvers:
             self._resolvers[servers] = make_resolver(servers)
         return self._resolvers[servers]
+
+
+def _unknown(why: str, on_error: str) -> Noted:
+    """What holds when nobody could say."""
+    if on_error == "defer":
+        raise Deferred(why)
+    return Noted("error", why, fault=True) if on_error == "closed" else Noted(None, why)
 
 
 def check(options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:
@@ -74,6 +89,8 @@ def check(options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Ma
             yield f"{zone!r} is no block list; write its domain, bl.example.org"
         if equals and not _network(answers):
             yield f"{zone!r}: write answers as 127.0.0.2 or 127.0.0.0/29"
+    if (word := settings.get("on_error", "open")) not in ("open", "closed", "defer"):
+        yield f"setting handlers.dnsbl.on_error: {word!r} is none of open, closed, defer"
     for server in settings.get("nameservers", ()):
         if not name_server(str(server)):
             yield f"setting handlers.dnsbl.nameservers: {server!r} is no address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"

@@ -3,7 +3,8 @@ there was no answer: `on_error`.
 
     on_error   no answer, or one that is none           larger than `size`, or than the scanner takes
     open       absent, with a note                      absent, with a note
-    closed     as if something had been found           as if something had been found
+    closed     as if something had been found; a rule   as if something had been found
+               that refuses answers 451 all the same
     defer      Deferred: the mail is judged later       absent, with a note: it would be as large then
 """
 
@@ -64,12 +65,12 @@ class Scans(Generic[Found]):
     def fact(self, mail: Mail, settings: Mapping[str, Any], pick: Callable[[Found], Value], found: Value) -> Value | Noted:
         """What `pick` takes from the answer; `found`: what holds without an answer when `on_error` is closed. Deferred."""
         if not settings.get("server"):
-            return Noted(None, _unset(self.name))
+            return Noted(None, unset(self.name))
         answer = self._answer(mail, settings)
         if not isinstance(answer, Fault):
             return pick(answer)
         if settings["on_error"] == "closed":
-            return Noted(found, answer.why)
+            return Noted(found, answer.why, fault=not answer.lasting)
         if settings["on_error"] == "defer" and not answer.lasting:
             raise Deferred(answer.why)
         return Noted(None, answer.why)
@@ -111,7 +112,8 @@ class Scans(Generic[Found]):
             return Fault(f"{who}: {_line(getattr(error, 'strerror', None) or str(error) or type(error).__name__)}")
 
 
-def _unset(name: str) -> str:
+def unset(name: str) -> str:
+    """The note of a fact whose scanner is not set."""
     return f"no {name} is set; write its `server` in [scanners.{name.lower()}] of inbox.toml"
 
 
@@ -119,7 +121,7 @@ def checked(name: str) -> Callable[[Mapping[str, Any], tuple[str, ...], Mapping[
     """A check for rules: they cannot ask a scanner that is not set."""
 
     def check(_options: Mapping[str, Any], _recipients: tuple[str, ...], settings: Mapping[str, Any]) -> list[str]:
-        return [] if settings.get("server") else [_unset(name)]
+        return [] if settings.get("server") else [unset(name)]
 
     return check
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inbox.facts.rspamd import SPAM
+from inbox.facts.scanning import unset
 from inbox.ports import Noted
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def spam(envelope: Envelope, facts: Facts) -> Value | Noted:
     if not said and (other := facts.get("spamassassin")) is not None:
         said = bool(other)
     if said is None:
-        notes = [note for name in ("rspamd", "spamassassin") if (note := facts.note(name))]
-        return Noted(None, "; ".join(notes))
+        notes = filter(None, map(facts.note, ("rspamd", "spamassassin")))
+        asked = [note for note in notes if note not in (unset("Rspamd"), unset("SpamAssassin"))]
+        return Noted(None, "; ".join(asked) or "neither Rspamd nor SpamAssassin is set in [scanners] of inbox.toml")
     return said

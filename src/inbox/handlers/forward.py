@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from inbox.auth.results_field import without
+from inbox.auth.trace import received
 from inbox.errors import Deferred, Failed
 from inbox.handlers import budgets
 from inbox.handlers.forward_budget import RATES, refuse_rounds
 from inbox.send import headers as guard
-from inbox.send.compose import on_top
 from inbox.send.forwarding import Arrival, Wish
 from inbox.sending import About
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_HOPS, MOST_LOOPS, MOST_TO = 50, 10, 100
 Even = Literal["spam", "virus", "dmarc"]
+_CHECKED: tuple[Even, ...] = ("virus", "spam")
 
 
 def forward(
@@ -57,9 +58,9 @@ def forward(
     refuse_bad(facts, kinds, vouched=forwarder.vouched(mail))
     ours = from_ or (own[0] if own else "")
     wish = Wish(method, otherwise, None if arc == "auto" else arc, from_)
-    found = forwarder.plan(
-        _arrival(mail, message, facts, step, [to] if isinstance(to, str) else to, own), _with_domain(ours, forwarder), wish
-    )
+    results = facts.get("authentication.results") if forwarder.looks(mail) else None
+    arrival = _arrival(mail, message, step, [to] if isinstance(to, str) else to, results if isinstance(results, str) else None, forwarder)
+    found = forwarder.plan(arrival, _with_domain(ours, forwarder), wish)
     answer = outbox.send(found.sender, found.to, found.raw, about=About(mail.id, step.n))
     return f"{answer}; {found}"
 
@@ -69,9 +70,8 @@ def refuse_bad(facts: Facts, even: set[Even], *, vouched: bool) -> None:
 
     `vouched`: it comes from our own, and DMARC is not asked.
     """
-    for kind in ("virus", "spam"):
-        why = next((f"{name} is {value}" for name in _SIGNS[kind] if (value := facts.get(name)) in _BAD), None)
-        if why and kind not in even:
+    for kind in _CHECKED:
+        if kind not in even and (why := _bad(facts, kind)):
             raise Failed(f"5.7.1 {kind} is not passed on ({why}); a rule that means it says even: [{kind}]")
     if "dmarc" in even or vouched:
         return
@@ -84,23 +84,38 @@ def refuse_bad(facts: Facts, even: set[Even], *, vouched: bool) -> None:
         raise Deferred(f"it is not known yet whether the author's domain disowns it: {facts.note('dmarc') or 'DNS gave no answer'}")
 
 
-_SIGNS = {"spam": ("spam", "verdict.spam"), "virus": ("virus", "verdict.virus")}
-_BAD = (True, "fail", "spam", "yes")
+def _bad(facts: Facts, kind: Even) -> str | None:
+    """What says that a mail is spam, or has a virus; Deferred when a scanner that there is could not be asked."""
+    for name in (kind, f"verdict.{kind}"):
+        value = facts.get(name)
+        if value not in (None, False, "pass", "gray", "processing_failed", "disabled"):
+            return f"{name} is {str(value).lower()}"
+        if value is None and (facts.note(name) or "").startswith(("fact failed", "deferred")):
+            raise Deferred(f"it is not known yet whether it is {kind}: {facts.note(name)}")
+    return None
 
 
-def _arrival(mail: Mail, message: Message, facts: Facts, step: Step, to: list[str], own: tuple[str, ...]) -> Arrival:
-    results = facts.get("authentication.results")
+def _arrival(mail: Mail, message: Message, step: Step, to: list[str], results: str | None, forwarder: Forwarder) -> Arrival:
+    """The mail as the planner takes it: without results that claim to be ours, our trace fields to stand above it."""
+    own = step.recipients or mail.envelope.recipients
     return Arrival(
-        mail.raw,
+        without(mail.raw, frozenset((forwarder.authserv_id.lower(),))),
         message,
         mail.envelope.sender,
         tuple(to),
         mail.received_at,
-        b"".join(_fields(mail, own)),
-        results if isinstance(results, str) else None,
-        f"<{mail.id}.{step.n}@{(own[0] if own else 'inbox').rpartition('@')[2]}>",
+        _trace(mail, own, results, forwarder),
+        results,
+        f"<{mail.id}.{step.n}@{_with_domain(own[0] if own else '', forwarder).rpartition('@')[2]}>",
         message.loops[:MOST_LOOPS],
     )
+
+
+def _trace(mail: Mail, own: tuple[str, ...], results: str | None, forwarder: Forwarder) -> bytes:
+    """Our results, our Received (RFC 5321 section 4.4), and a loop header for each address; the same mail gives the same octets."""
+    said = [guard.field("Authentication-Results", f"{forwarder.authserv_id}; {results}")] if results else []
+    loops = [guard.field("X-Inbox-Loop", address) for address in own[:MOST_LOOPS]]
+    return b"".join([*said, received(mail, forwarder.host, own), *loops])
 
 
 def _with_domain(address: str, forwarder: Forwarder) -> str:
@@ -109,7 +124,7 @@ def _with_domain(address: str, forwarder: Forwarder) -> str:
 
 
 def forward_bounce(
-    mail: Mail, message: Message, step: Step, settings: Mapping[str, Any], memory: Memory, outbox: Outbox, *, to: str
+    mail: Mail, message: Message, step: Step, settings: Mapping[str, Any], memory: Memory, outbox: Outbox, forwarder: Forwarder, *, to: str
 ) -> str:
     """Bring a report home: to the sender whose mail was passed on, whom the return path names (SRS). Such mail gets this step without any rule.
 
@@ -119,7 +134,10 @@ def forward_bounce(
         raise Failed("5.7.1 a return path takes reports with the null sender only")
     refuse_loop(message, step.recipients)
     refuse_rounds(mail, message, step, memory, settings)
-    return outbox.send(None, [to], on_top(mail.raw, _fields(mail, step.recipients)), about=About(mail.id, step.n))
+    ours = f"postmaster@{step.recipients[0].rpartition('@')[2]}"
+    found = forwarder.plan(_arrival(mail, message, step, [to], None, forwarder), ours, Wish())
+    answer = outbox.send(found.sender, found.to, found.raw, about=About(mail.id, step.n))
+    return f"{answer}; {found}"
 
 
 def check_bounce(_options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:
@@ -137,21 +155,6 @@ def refuse_loop(message: Message, own: tuple[str, ...]) -> None:
         raise Failed("5.4.6 mail loop: it was forwarded by us before (X-Inbox-Loop)")
     if message.hops > MOST_HOPS:
         raise Failed(f"5.4.6 mail loop: it came through {message.hops} servers, {MOST_HOPS} is the most")
-
-
-def _fields(mail: Mail, own: tuple[str, ...]) -> list[bytes]:
-    """A trace of our own (RFC 5321 section 4.4) and the loop header, one for each address; the same mail gives the same octets."""
-    envelope = mail.envelope
-    by = guard.clean(own[0].rpartition("@")[2]) if own else "inbox"
-    client = f"from {envelope.helo or 'unknown'} ({envelope.ip or 'unknown'}) " if envelope.helo or envelope.ip else ""
-    trace = f"{client}by {by} with {_protocol(mail)} id {mail.id}; {format_datetime(mail.received_at)}"
-    return [guard.field("Received", trace), *(guard.field("X-Inbox-Loop", address) for address in own[:MOST_LOOPS])]
-
-
-def _protocol(mail: Mail) -> str:
-    """The `with` word of a Received field (RFC 3848)."""
-    base = "LMTP" if mail.envelope.source == "lmtp" else "ESMTP"
-    return base + ("S" if mail.envelope.tls else "") + ("A" if mail.envelope.auth else "")
 
 
 def check(options: Mapping[str, Any], recipients: tuple[str, ...], settings: Mapping[str, Any]) -> Iterator[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from inbox.model import Json
+from inbox.model import EMPTY, Json
 from inbox.rules import operators
 from inbox.rules.conditions import Condition, Group, Part
 from inbox.rules.document import ListNode, MapNode, Node, TextNode, kind, plain
+from inbox.rules.extension_options import run_check
 from inbox.rules.scope import Scope, flag, suggest
 from inbox.rules.words import OPERATOR_NAMES
 
@@ -36,7 +37,15 @@ def _entry(scope: Scope, where: str, key: TextNode, value: Node) -> Iterator[Par
     elif problem := scope.fact_problem(key.text):
         scope.mistakes.at(key, f"{where}: {problem}")
     else:
+        _check(scope, where, key)
         yield from _fact(scope, where, key, value)
+
+
+def _check(scope: Scope, where: str, key: TextNode) -> None:
+    """What a fact says of being asked without options, where its settings are known."""
+    found = None if key.text in scope.fact_names else scope.plugins.facts.find(key.text)
+    if found and scope.settings is not None:
+        run_check(scope, where, found[0], EMPTY, (), key)
 
 
 def _alternatives(scope: Scope, where: str, key: TextNode, node: Node) -> Iterator[Part]:

@@ -32,8 +32,17 @@ class Forwarder:
 
     @property
     def host(self) -> str:
-        """Our name, as we say it in header fields."""
-        return self._settings.trace.authserv_id or self._settings.hostname
+        """Our name, as we say it in EHLO and Received."""
+        return self._settings.hostname
+
+    @property
+    def authserv_id(self) -> str:
+        """Our name in results and seals."""
+        return self._settings.trace.authserv_id or self.host
+
+    def looks(self, mail: Mail) -> bool:
+        """Whether what authentication finds of a mail is said to others: not of our own, and not where `[trace] authentication` is off."""
+        return self._settings.trace.authentication and not is_ours(mail, self._settings)
 
     def vouched(self, mail: Mail) -> bool:
         """Whether a mail comes from our own, or from no client at all: nobody asks who really sent it. Not what Amazon SES has checked."""
@@ -45,7 +54,7 @@ class Forwarder:
         rewrite = partial(self.return_paths.rewrite, domain=domain, now=mail.at.timestamp())
         relay, way = self._settings.relay, identity.transport if identity else self._settings.sending.transport
         amazon = is_amazon(way or f"smtp://{relay.host}:{relay.port}")
-        return Ourselves(own, rewrite, identity, self._settings.hostname, self.host, amazon)
+        return Ourselves(own, rewrite, identity, self.host, self.authserv_id, amazon)
 
     def _resolver(self) -> Dns:
         if self._dns is None:

@@ -162,6 +162,7 @@ class _Planning:
         """The envelope sender, and why."""
         given, own = self.mail.sender, self.ours
         if given is None:
+            self._check_round()
             return None, "a report keeps its null sender"
         if self.wish.sender:
             return self.wish.sender, "the envelope sender is the rule's"
@@ -174,6 +175,12 @@ class _Planning:
             return own.address, "their address is too long to be rewritten: bounces come to us"
         self.as_it_is = "srs"
         return rewritten, "the envelope sender is rewritten"
+
+    def _check_round(self) -> None:
+        """Amazon SES knows no null sender: a report that it passes on can itself be answered with one, and comes back to us."""
+        loop = b"x-inbox-loop: " + self.ours.address.lower().encode("utf-8", "replace")
+        if self.ours.amazon and loop in self.mail.raw.lower():
+            raise Failed("5.4.6 mail loop: a report about a mail that we have passed on, which Amazon SES cannot send with the null sender")
 
     # making one
 

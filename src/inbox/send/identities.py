@@ -7,7 +7,6 @@ An identity is a domain with a table in the settings (`[identities."example.com"
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from inbox.auth.organization import organizational_domain
 from inbox.auth.signing import SigningKey, dkim_signature
 from inbox.errors import Deferred, Failed
+from inbox.next_hops import amazon_region
 from inbox.options import resolve_secret
 from inbox.parsing.domains import normal_domain
 from inbox.send.key_files import EDWARDS, KeyFolder
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from inbox.config import Settings
 
 FOLDER = "identities"
-_AMAZON = re.compile(r"ses://|smtp://(?:[^@/]*@)?email-smtp\.[a-z0-9-]+\.amazonaws\.com(?:[:/]|$)")
 _REWRITTEN = ("date", "message-id")
 _log = logging.getLogger("inbox.send")
 
@@ -156,8 +155,8 @@ class Identities:
     @property
     def transport(self) -> str | None:
         """The way of mail whose identity says nothing else: that of [sending]; a relay that is Amazon's is told apart, since it writes fields anew."""
-        relay = self._settings.relay
-        return self._settings.sending.transport or (f"smtp://{relay.host}:{relay.port}" if relay.host.endswith(".amazonaws.com") else None)
+        relay = f"smtp://{self._settings.relay.host}:{self._settings.relay.port}"
+        return self._settings.sending.transport or (relay if is_amazon(relay) else None)
 
     def _warn(self, folder: KeyFolder) -> None:
         for path in folder.too_open():
@@ -168,7 +167,7 @@ class Identities:
 
 def is_amazon(transport: str | None) -> bool:
     """Whether a way that mail leaves is Amazon SES: its API, or its SMTP interface."""
-    return bool(transport and _AMAZON.match(transport))
+    return amazon_region(transport) is not None
 
 
 __all__ = ["EDWARDS", "FOLDER", "Identities", "Identity", "is_amazon"]

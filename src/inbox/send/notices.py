@@ -19,11 +19,11 @@ from inbox.aws.ses_events import event_json
 from inbox.errors import NotFound
 from inbox.model import Envelope, Mail, Plan, Step
 from inbox.send import headers as guard
-from inbox.sending import EventType, SendingEvent
+from inbox.sending import SENT, EventType, SendingEvent
 from inbox.tables import Notification
 
-SOURCE, SENT = "event", "send"
-"""The sources of mails that hold an event, and of mails that were made here to be sent."""
+SOURCE = "event"
+"""The source of mails that hold an event."""
 
 
 @dataclass(frozen=True, slots=True)

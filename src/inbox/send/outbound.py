@@ -7,6 +7,7 @@ whoever else was refused for now. Without, nobody gets it until nobody is refuse
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from inbox.ports import NOTHING, Ledger, Transport
 from inbox.rates import Rate
 from inbox.send.compose import crlf
 from inbox.send.fields import field_of, fields_of
+from inbox.send.seven_bit import downgrade
 from inbox.sending import About, Answer, Answers, EventType, Letter, SendingEvent
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 OpenTransport = Callable[[str | None], Transport]
 """Opens the way that a URL names; None is the server of [relay]."""
 
+_PATIENCE = 1.0
+"""Seconds that one step waits for its turn under a rate; a longer wait is the queue's."""
 _ADDRESS = re.compile(r"[^\s<>@\"]+@([^\s<>@\",;]+)")
 
 
@@ -54,8 +58,15 @@ class Outbound:
     connections do.
     """
 
-    def __init__(self, settings: Settings, identities: Identities, open_transport: OpenTransport, ledger: Ledger | None = None) -> None:
-        self._settings, self._identities, self._open, self._ledger = settings, identities, open_transport, ledger
+    def __init__(
+        self,
+        settings: Settings,
+        identities: Identities,
+        open_transport: OpenTransport,
+        ledger: Ledger | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._settings, self._identities, self._open, self._ledger, self._sleep = settings, identities, open_transport, ledger, sleep
         self._transports: dict[str | None, Transport] = {}
 
     def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:
@@ -143,15 +154,21 @@ class Outbound:
         return [_Bucket(name, text, rate.number) for name, text in found if self._ledger and (rate := Rate.read(text))]
 
     def _wait(self, rates: Sequence[_Bucket], amount: int) -> None:
+        """Take from each bucket; a short wait is waited for here, so that mail goes out evenly. Deferred for a longer one."""
+        patience = _PATIENCE
         for bucket in rates:
-            wait = self._ledger.wait_for(f"{bucket.name} {bucket.rate}", bucket.rate, amount) if self._ledger else 0
-            if wait:
+            while wait := self._ledger.wait_for(f"{bucket.name} {bucket.rate}", bucket.rate, amount) if self._ledger else 0:
+                if wait <= patience:
+                    self._sleep(wait)
+                    patience -= wait
+                    continue
                 raise Deferred(f"the rate of {bucket.name} is reached: {bucket.rate}", retry_after=wait)
 
     def _signed(self, sending: _Sending, identity: Identity | None) -> bytes:
+        """In seven bits where that is possible, so that no server on the way has to convert it and break the signature (RFC 6376 section 5.3)."""
         if identity is None or not sending.signs or _is_signed(sending.raw, identity.domain):
             return sending.raw
-        return identity.sign(sending.raw)
+        return identity.sign(sending.raw if _is_signed(sending.raw) else downgrade(sending.raw) or sending.raw)
 
     # after
 
@@ -160,8 +177,10 @@ class Outbound:
             self._ledger.note([event for event in events if event.mail])
 
 
-def _is_signed(raw: bytes, domain: str) -> bool:
-    """Whether the mail bears a DKIM signature of this domain."""
+def _is_signed(raw: bytes, domain: str | None = None) -> bool:
+    """Whether the mail bears a DKIM signature of this domain; None: of anybody, or an ARC seal."""
+    if domain is None:
+        return any(field_of(raw, name) is not None for name in ("dkim-signature", "arc-message-signature"))
     tag = re.compile(rf"(?:^|;)\s*d\s*=\s*{re.escape(domain)}\s*(?:;|$)", re.IGNORECASE)
     return any(tag.search(value) for value in fields_of(raw, "dkim-signature"))
 

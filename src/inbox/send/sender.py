@@ -6,20 +6,25 @@ Nothing is sent at once: workers deliver, one step for each recipient. The rules
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inbox.errors import ConfigError
-from inbox.model import Envelope, Mail, Plan, Raw, new_id
+from inbox.model import Envelope, Json, Mail, Plan, Raw, new_id
+from inbox.send.secret import return_path_secrets
 from inbox.send.submission import Party, Submission, author_of, from_header, octets
+from inbox.send.unsubscribe import Subscriber, address_of
 from inbox.sending import SENT, SendingEvent, message_id_of, plan_to_send
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inbox.config import Settings
     from inbox.ports import Ledger, Queue
     from inbox.send.identities import Identities, Identity
+    from inbox.send.variants import Template
 
 _LOG = logging.getLogger("inbox.send")
 
@@ -32,9 +37,12 @@ class Sent:
     recipients: tuple[str, ...]
     message_id: str
 
+    def to_dict(self) -> dict[str, Json]:
+        return {"id": self.id, "recipients": list(self.recipients), "message_id": self.message_id}
+
 
 @dataclass(frozen=True, slots=True)
-class Letterhead:
+class Prepared:
     """A mail ready to be kept: with its plan."""
 
     mail: Mail
@@ -47,12 +55,14 @@ class Sender:
 
     def __init__(self, settings: Settings, identities: Identities, queue: Queue | None = None, ledger: Ledger | None = None) -> None:
         self._settings, self._identities, self._queue, self._ledger = settings, identities, queue, ledger
+        self._warned: set[str] = set()
+        self._templates: dict[Path, Template] = {}
 
     def send(self, wanted: Submission) -> Sent:
         """Keep one mail. ConfigError: it cannot be as it is asked for; RenderingFailed; StoreError: it was not kept."""
         return self.send_all([self.prepare(wanted)])[0]
 
-    def send_all(self, ready: Sequence[Letterhead]) -> list[Sent]:
+    def send_all(self, ready: Sequence[Prepared]) -> list[Sent]:
         """Keep mails that are prepared, in one transaction."""
         if self._queue is None:
             raise ConfigError("there is no store here to keep mail in until it is sent; open the Inbox with one")
@@ -63,24 +73,27 @@ class Sender:
 
     def signed(self, wanted: Submission) -> bytes:
         """The octets that would leave, with the signature of the identity; nothing is kept."""
-        ready = self.prepare(wanted)
+        return self.signed_octets(self.prepare(wanted))
+
+    def signed_octets(self, ready: Prepared) -> bytes:
+        """The octets of a prepared mail with the signature of its identity."""
         identity = self._identities.of(ready.plan.steps[0].options.get("identity") or "")
         return identity.sign(ready.mail.raw) if identity else ready.mail.raw
 
-    def prepare(self, wanted: Submission) -> Letterhead:
+    def prepare(self, wanted: Submission) -> Prepared:
         """The mail with its plan, ready to be kept. ConfigError, RenderingFailed."""
         wanted, id_ = from_header(wanted), new_id()
         recipients = wanted.recipients()
-        wanted, variant = self._rendered(wanted, id_, recipients)
+        wanted, names = self._rendered(wanted, id_, recipients)
         author = author_of(wanted)
         identity = self._identity(wanted, author)
         domain = identity.domain if identity else author[1].rpartition("@")[2]
         message_id = message_id_of(id_, 0, domain)
-        raw = octets(wanted, author, message_id, self._unsubscribe(wanted), datetime.now(UTC))
+        raw = octets(wanted, author, message_id, self._unsubscribe(wanted, id_, recipients, domain), datetime.now(UTC))
         key = f"{SENT}:{wanted.idempotency_key}" if wanted.idempotency_key else None
         mail = Mail(id_, Envelope(author[1], recipients, source=SENT), Raw.of(raw), datetime.now(UTC), key)
-        options = {"identity": identity.domain if identity else None, "template": _name(wanted), "variant": variant}
-        return Letterhead(mail, plan_to_send(mail, {name: value for name, value in options.items() if value}), message_id)
+        options = {"identity": domain, "template": _name(wanted), **names}
+        return Prepared(mail, plan_to_send(mail, {name: value for name, value in options.items() if value}), message_id)
 
     def _identity(self, wanted: Submission, author: Party) -> Identity | None:
         """The identity of From; ConfigError for a domain that is none, where there are any."""
@@ -91,18 +104,21 @@ class Sender:
             return found
         if any(True for _ in self._identities):
             raise ConfigError(f"From is {author[1]}, and {domain} is no identity; make it one: inbox identity add {domain}")
-        _LOG.warning("mail is sent without a DKIM signature: there is no identity", extra={"remedy": f"inbox identity add {domain}"})
+        if domain not in self._warned:
+            self._warned.add(domain)
+            _LOG.warning("mail is sent without a DKIM signature: there is no identity", extra={"remedy": f"inbox identity add {domain}"})
         return None
 
-    def _rendered(self, wanted: Submission, id_: str, recipients: tuple[str, ...]) -> tuple[Submission, str | None]:
-        """The submission with the words of its template, and the name of the variant that its recipient gets."""
+    def _rendered(self, wanted: Submission, id_: str, recipients: tuple[str, ...]) -> tuple[Submission, Mapping[str, str]]:
+        """The submission with the words of its template; the names of the variant that its recipient gets and of the experiment, if there are any."""
         if wanted.template is None:
-            return wanted, None
+            return wanted, {}
         from inbox.send.front_matter import load_template  # noqa: PLC0415  Jinja and YAML are loaded when something is rendered
         from inbox.send.rendering import RenderingFailed, render  # noqa: PLC0415
         from inbox.send.variants import choose  # noqa: PLC0415
 
-        template = load_template(wanted.template)
+        if (template := self._templates.get(wanted.template)) is None:
+            template = self._templates[wanted.template] = load_template(wanted.template)
         variant = choose(template, recipients[0])
         try:
             words = render(template, variant, wanted.data)
@@ -116,7 +132,7 @@ class Sender:
             html=words.html,
             from_=wanted.from_ or words.from_,
             reply_to=wanted.reply_to or ((words.reply_to,) if words.reply_to else ()),
-        ), variant.name
+        ), {"variant": variant.name, "experiment": template.experiment} if variant.name else {}
 
     def _note_failure(self, id_: str, recipients: tuple[str, ...], template: str, variant: str | None, why: str) -> None:
         now = datetime.now(UTC)
@@ -137,12 +153,17 @@ class Sender:
                 ]
             )
 
-    def _unsubscribe(self, wanted: Submission) -> str | None:
-        if isinstance(wanted.unsubscribe, str):
-            return wanted.unsubscribe
-        if not wanted.unsubscribe:
-            return None
-        raise ConfigError("there is no endpoint to unsubscribe at; give an address: https://... or mailto:...")
+    def _unsubscribe(self, wanted: Submission, id_: str, recipients: tuple[str, ...], domain: str) -> str | None:
+        """Where the recipient unsubscribes: as it was given, or an address of our endpoint for this one."""
+        if not wanted.unsubscribe or isinstance(wanted.unsubscribe, str):
+            return wanted.unsubscribe or None
+        base, secret = self._settings.sending.unsubscribe_url, self._settings.sending.secret
+        if base is None:
+            raise ConfigError("there is no unsubscribe_url in [sending]; set it, or give an address: https://... or mailto:...")
+        if len(recipients) > 1:
+            raise ConfigError("each recipient unsubscribes at an address of its own: send each one a mail of its own (--each)")
+        newest = return_path_secrets(secret, self._settings.dir)[0]
+        return address_of(base, newest, Subscriber(domain, id_, recipients[0]))
 
 
 def _name(wanted: Submission) -> str | None:

@@ -64,9 +64,7 @@ def submission(words: Words) -> Submission:
     given: dict[str, Any] = dict(words)
     for name in ("to", "cc", "bcc", "reply_to"):
         if name in given:
-            given[name] = _texts(given[name])
-    if "from_" in given:
-        given["from_"] = _texts(given["from_"])[0]
+            given[name] = _several(given[name])
     if "attachments" in given:
         given["attachments"] = tuple(
             Attachment(*one) if isinstance(one, tuple) else Attachment.of(Path(one)) for one in given["attachments"]
@@ -76,13 +74,13 @@ def submission(words: Words) -> Submission:
     return Submission(**given)
 
 
-def _texts(parties: Addresses) -> tuple[str, ...]:
-    if isinstance(parties, str) or (isinstance(parties, tuple) and len(parties) == 2 and "@" not in parties[0]):
-        parties = [parties]  # type: ignore[list-item]
-    try:
-        return tuple(one if isinstance(one, str) else guard.party(*one) for one in parties)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+def _several(parties: Addresses) -> tuple[str | Party, ...]:
+    """One or several; a pair whose first part is no address is one."""
+    if isinstance(parties, str):
+        return (parties,)
+    if isinstance(parties, tuple) and len(parties) == 2 and isinstance(parties[0], str) and "@" not in parties[0]:
+        return (parties,)  # type: ignore[return-value]
+    return tuple(parties)
 
 
 @dataclass(frozen=True)
@@ -91,14 +89,14 @@ class Submission:
     recipient can unsubscribe, https: (one click, RFC 8058) or mailto:, or True for the endpoint that `unsubscribe_url` names.
     """
 
-    to: tuple[str, ...] = ()
-    from_: str | None = None
+    to: tuple[str | Party, ...] = ()
+    from_: str | Party | None = None
     subject: str | None = None
     text: str | None = None
     html: str | None = None
-    cc: tuple[str, ...] = ()
-    bcc: tuple[str, ...] = ()
-    reply_to: tuple[str, ...] = ()
+    cc: tuple[str | Party, ...] = ()
+    bcc: tuple[str | Party, ...] = ()
+    reply_to: tuple[str | Party, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     template: Path | None = None
@@ -118,8 +116,10 @@ class Submission:
         return found
 
 
-def party(text: str, what: str) -> Party:
-    """Display name and address of `Name <user@example.com>` or `user@example.com`. ConfigError: it is no address, or more than one line."""
+def party(text: str | Party, what: str) -> Party:
+    """Display name and address of `Name <user@example.com>`, `user@example.com` or a pair. ConfigError: it is no address, or more than one line."""
+    if not isinstance(text, str):
+        return text[0], party(text[1], what)[1]
     found = _PARTY.fullmatch(text) if guard.clean(text) == text.strip() else None
     if not found:
         raise ConfigError(f"{text!r} is no address for {what}; write user@example.com or Name <user@example.com>")
@@ -219,7 +219,7 @@ def _unsubscribe_fields(url: str | None) -> list[bytes]:
     return [*fields, guard.field("List-Unsubscribe-Post", ONE_CLICK)] if url.startswith("https://") else fields
 
 
-def _parties(texts: Sequence[str]) -> tuple[Party, ...]:
+def _parties(texts: Sequence[str | Party]) -> tuple[Party, ...]:
     return tuple(party(text, "a recipient") for text in texts)
 
 

@@ -6,19 +6,25 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from inbox.send.unsubscribe import PATH
 from inbox.sources.http import Answer, Request, as_json, open_http
+from inbox.sources.unsubscribe import LONGEST, Unsubscribing
 
 _LOG = logging.getLogger("inbox.health")
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def open_health(listener: str, metrics_text: Callable[[], str], ready: Callable[[], tuple[bool, str]]) -> asyncio.Server:
+async def open_health(
+    listener: str, metrics_text: Callable[[], str], ready: Callable[[], tuple[bool, str]], unsubscribing: Unsubscribing | None = None
+) -> asyncio.Server:
     """Serve on `HOST:PORT`; `metrics_text` is called in a thread of its own. ConfigError when it cannot listen there."""
 
     async def ask(request: Request) -> Answer:
+        if unsubscribing and request.path.startswith(PATH):
+            return await unsubscribing.answer(request)
         return await _answer(request, metrics_text, ready)
 
-    return await open_http("http", listener, ask)
+    return await open_http("http", listener, ask, longest=LONGEST if unsubscribing else 0)
 
 
 async def _answer(request: Request, metrics_text: Callable[[], str], ready: Callable[[], tuple[bool, str]]) -> Answer:

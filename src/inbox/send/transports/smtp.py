@@ -99,21 +99,21 @@ def hand_over(line: Line, letter: Letter, wire: Wire, recipients: tuple[str, ...
 
 def _over(session: Session, line: Line, letter: Letter, wire: Wire, recipients: tuple[str, ...]) -> dict[str, Answer]:
     """One transaction. The session is kept for the next mail, or closed: also when a time limit of the caller ends all this."""
-    keep = False
     try:
         fit = fitted(letter, wire, recipients, session)
         if isinstance(fit, Answer):
-            keep = True
+            line.pool.give(line.key, session)
             return for_all(recipients, fit)
         transaction = Transaction(session, wire.sender, recipients, whole=letter.whole)
         found = transaction.run(fit.raw, fit.parameters)
-        keep = transaction.keep
-        return found
-    finally:
-        if keep:
-            line.pool.give(line.key, session)
-        else:
-            session.leave()
+    except BaseException:
+        session.close()
+        raise
+    if transaction.keep:
+        line.pool.give(line.key, session)
+    else:
+        session.leave()
+    return found
 
 
 def named_by(host: str, answer: Answer) -> Answer:

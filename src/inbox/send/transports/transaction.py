@@ -84,6 +84,7 @@ class Transaction:
             code, words = self.session.getreply()
         except LOST:
             code, words = 0, b""
+        self.session.close()
         if code >= 400:
             return for_all(accepted, judge(code, words, self.place))
         return self.lost(accepted, error, "while the mail was sent")
@@ -113,6 +114,7 @@ class Transaction:
 
     def lost(self, recipients: list[str], error: BaseException, when: str) -> Found:
         self.keep = False
+        self.session.close()  # no QUIT: it could become part of the mail
         return for_all(recipients, deferred(f"451 4.4.2 {words_of(error)}, {when} ({self.place})"))
 
 
