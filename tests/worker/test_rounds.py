@@ -279,7 +279,7 @@ def test_mails_that_cannot_be_judged_now_wait_and_the_others_go_on(room, work):
     (room.folder / "plugins" / "now").touch()
     work()
     assert sorted(room.rows()) == sorted(waiting + others)
-    assert [row.id for row in room.store.search('"later 1"')] == [waiting[1]]
+    assert [row.id for row in room.store.find(read_query('"later 1"'))] == [waiting[1]]
 
 
 def test_a_mail_that_could_not_be_judged_in_time_is_held_and_judged_when_it_is_released(room, work):

@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 
 from inbox.errors import NotFound
 from inbox.model import Outcome, Plan
+<<<<<<< HEAD
 from inbox.queries import Findable
+=======
+from inbox.sending import SENT
+>>>>>>> main
 from inbox.store.blobs import Blobs
 from inbox.store.connections import Connections
-from inbox.store.values import micros, text, to_json
+from inbox.store.values import LEAVING, micros, text, to_json
 
 INDEX = "insert or replace into inbox_search(rowid, subject, senders, recipients, text, files) values (?, ?, ?, ?, ?, ?)"
 FILE_MARK = "inbox attachment here"
@@ -43,7 +47,8 @@ class Base:
             "insert into inbox_steps(seq, n, rule, handler) values (?, ?, ?, ?)", [(seq, s.n, s.rule, s.handler) for s in plan.steps]
         )
         db.executemany("insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", tags(seq, plan))
-        db.execute("update inbox_mails set state = 'waiting', due_at = 0 where seq = ? and state = 'kept'", (seq,))
+        due = LEAVING if plan.rules_version == SENT else 0
+        db.execute("update inbox_mails set state = 'waiting', due_at = ? where seq = ? and state = 'kept'", (due, seq))
         return True
 
     def _add_outcome(self, db: sqlite3.Connection, seq: int, outcome: Outcome) -> None:
