@@ -29,11 +29,15 @@ from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
 from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox, Queue
+from inbox.queries import Findable
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 from inbox.send.return_paths import is_srs, with_return_paths
 from inbox.sending import SENT, SendingEvent, expired, plan_to_send
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inbox.parsing.addresses import Address
     from inbox.parsing.message import Message
     from inbox.send.forwarder import Forwarder
     from inbox.send.sender import Sent
@@ -153,9 +157,19 @@ class Inbox:
         """The same, for mail that was answered 250: nobody is refused any more (`perform.too_late`)."""
         return perform.too_late(self.judge(mail))
 
+<<<<<<< HEAD
+    def words(self, mail: Mail) -> Findable:
+        """What a search finds a mail by."""
+        message, envelope = self.message(mail), mail.envelope
+        senders = [envelope.sender or "", *_people(message.from_)]
+        recipients = [*envelope.recipients, *_people(message.to), *_people(message.cc)]
+        files = [attachment.filename or "" for attachment in message.attachments]
+        return Findable(message.subject, " ".join(senders), " ".join(recipients), message.text, "\n".join(files) if files else None)
+=======
     def words(self, mail: Mail) -> tuple[str | None, str, str | None]:
         """What a search finds a mail by: its subject, its addresses and names, its text."""
         return words_of(self.message(mail), mail.envelope)
+>>>>>>> main
 
     def attend(self, mail: Mail) -> Sequence[SendingEvent]:
         """Note what a mail says of mail that we sent: bounces, complaints, answers; those that were new. StoreError: to be done again.
@@ -345,3 +359,7 @@ class Inbox:
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
         materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)
         return MailFacts(materials, self.plugins, self.rules.named_facts, self.settings, self.rules.secrets)
+
+
+def _people(addresses: Iterable[Address]) -> list[str]:
+    return [f"{address.name or ''} {address.address}" for address in addresses]

@@ -7,13 +7,19 @@ from datetime import UTC, datetime
 
 from inbox.errors import NotFound
 from inbox.model import Outcome, Plan
+<<<<<<< HEAD
+from inbox.queries import Findable
+=======
 from inbox.sending import SENT
+>>>>>>> main
 from inbox.store.blobs import Blobs
 from inbox.store.connections import Connections
 from inbox.store.values import LEAVING, micros, text, to_json
 
-INDEX = "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)"
-_TEXT = 100_000
+INDEX = "insert or replace into inbox_search(rowid, subject, senders, recipients, text, files) values (?, ?, ?, ?, ?, ?)"
+FILE_MARK = "inbox attachment here"
+"""Stands before the names of files: what has them is found by it."""
+_TEXT, _NAMES = 100_000, 10_000
 
 
 class Base:
@@ -66,12 +72,14 @@ def tags(seq: int, plan: Plan) -> list[tuple[str, str | None, int]]:
     return [*(("rule", text(name), seq) for name in rules), *(("label", text(name), seq) for name in set(plan.labels))]
 
 
-def index(db: sqlite3.Connection, seq: int, subject: str | None, addresses: str, body: str | None) -> None:
+def index(db: sqlite3.Connection, seq: int, words: Findable) -> None:
     """Make a mail findable, and show its subject in lists."""
-    db.execute("update inbox_mails set subject = ? where seq = ?", (text(subject), seq))
-    db.execute(INDEX, words_of(seq, subject, addresses, body))
+    db.execute("update inbox_mails set subject = ? where seq = ?", (text(words.subject), seq))
+    db.execute(INDEX, words_of(seq, words))
 
 
-def words_of(seq: int, subject: str | None, addresses: str, body: str | None) -> tuple[int, str | None, str | None, str | None]:
+def words_of(seq: int, words: Findable) -> tuple[int | str | None, ...]:
     """The values of `INDEX`."""
-    return seq, text(subject), text(addresses), text((body or "")[:_TEXT])
+    people = (text(some[:_TEXT]) for some in (words.senders, words.recipients))
+    files = None if words.files is None else text(f"{FILE_MARK} {words.files[:_NAMES]}")
+    return seq, text(words.subject), *people, text((words.text or "")[:_TEXT]), files

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
 from inbox.perform import ENDED, mail_state, next_step, put_off
+from inbox.queries import Findable
 from inbox.store.base import Base, index
 from inbox.store.claims import Claim
 from inbox.store.leases import BY_HAND, HELD, STRIKES, alive, until_of
@@ -107,15 +108,15 @@ class Work(Base):
             if outcome.n:
                 _move_step(db, seq, outcome, due_at)
 
-    def finish(self, mail: Mail, plan: Plan, words: tuple[str | None, str, str | None] | None = None) -> MailState:
+    def finish(self, mail: Mail, plan: Plan, words: Findable | None = None) -> MailState:
         """Put the mail into the state that its steps give it and let go of it; a waiting one is due when its earliest step is.
 
-        `words`: what a search finds it by from now on: subject, addresses, text.
+        `words`: what a search finds it by from now on.
         """
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
             if words is not None:
-                index(db, seq, *words)
+                index(db, seq, words)
             steps = _steps(db, seq)
             states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
             state = mail_state(plan, states)
