@@ -29,6 +29,7 @@ FLOORS = {
         "networks",
         "next_hops",
         "origins",
+        "queries",
         "rates",
         "experiments",
         "refusals",

@@ -14,6 +14,7 @@ from inbox.cli.common import common, open_store, print_json, visible
 from inbox.cli.trace import event_lines, receipt_lines
 from inbox.errors import ConfigError, NotFound
 from inbox.model import isoformat
+from inbox.queries import STATES
 
 if TYPE_CHECKING:
     from inbox.config import Settings
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Kept = SqliteStore | DynamoStore
 
 of_store = click.option("--store", "url", metavar="URL", help="Look into dynamodb://TABLE (default: the setting `store`, else the folder).")
-STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
 @click.command(name="list")
@@ -71,10 +71,21 @@ def opened(settings: Settings, url: str | None, *, to_change: bool = False, make
 @click.command()
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--before", metavar="ID", help="Older than this mail (for the next page).")
 @common
-def search(words: tuple[str, ...], limit: int, settings: Settings, *, as_json: bool) -> int:
-    """Find settled mails whose subject, addresses or text hold all WORDS. None found: exit status 1."""
-    rows = open_store(settings, read_only=True).search(" ".join(words), limit=limit)
+def search(words: tuple[str, ...], limit: int, before: str | None, settings: Settings, *, as_json: bool) -> int:
+    """Find mails, newest first. None found: exit status 1.
+
+    WORDS are words, "phrases" and fields: from: to: subject: file: has:attachment rule: label: state: source: before: after: newer:7d older:
+    larger:10M smaller: id:. A minus in front means not; OR stands between two terms, brackets group. A term that begins with a minus goes behind --.
+    """
+    from inbox.queries import QueryError, read_query
+
+    try:
+        query = read_query(" ".join(words))
+        rows = open_store(settings, read_only=True).find(query, limit=limit, before=before)
+    except (QueryError, NotFound) as error:
+        raise ConfigError(str(error)) from None
     _print_rows(rows, as_json=as_json)
     return OK if rows else NO
 
