@@ -23,17 +23,21 @@ from inbox.config import Settings
 from inbox.copies import copy_of
 from inbox.errors import Deferred, StoreError
 from inbox.inspect import MailFacts, Materials
-from inbox.model import Mail, OutcomeState, Plan, Receipt, Reply, Step
+from inbox.model import Envelope, Mail, OutcomeState, Plan, Receipt, Reply, Step
 from inbox.options import with_secrets
 from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
 from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox, Queue
+from inbox.queries import Findable
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 from inbox.send.return_paths import is_srs, with_return_paths
 from inbox.sending import SENT, SendingEvent, expired, plan_to_send
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inbox.parsing.addresses import Address
     from inbox.parsing.message import Message
     from inbox.send.forwarder import Forwarder
     from inbox.send.sender import Sent
@@ -82,6 +86,12 @@ class NoLedger:
 
     def wait_for(self, name: str, rate: str, amount: int = 1) -> float:  # noqa: ARG002
         return 0.0
+
+
+def words_of(message: Message, envelope: Envelope) -> tuple[str | None, str, str | None]:
+    """Subject, addresses and names, text of a mail."""
+    people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
+    return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
 
 
 class Inbox:
@@ -147,11 +157,19 @@ class Inbox:
         """The same, for mail that was answered 250: nobody is refused any more (`perform.too_late`)."""
         return perform.too_late(self.judge(mail))
 
+<<<<<<< HEAD
+    def words(self, mail: Mail) -> Findable:
+        """What a search finds a mail by."""
+        message, envelope = self.message(mail), mail.envelope
+        senders = [envelope.sender or "", *_people(message.from_)]
+        recipients = [*envelope.recipients, *_people(message.to), *_people(message.cc)]
+        files = [attachment.filename or "" for attachment in message.attachments]
+        return Findable(message.subject, " ".join(senders), " ".join(recipients), message.text, "\n".join(files) if files else None)
+=======
     def words(self, mail: Mail) -> tuple[str | None, str, str | None]:
         """What a search finds a mail by: its subject, its addresses and names, its text."""
-        message, envelope = self.message(mail), mail.envelope
-        people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
-        return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
+        return words_of(self.message(mail), mail.envelope)
+>>>>>>> main
 
     def attend(self, mail: Mail) -> Sequence[SendingEvent]:
         """Note what a mail says of mail that we sent: bounces, complaints, answers; those that were new. StoreError: to be done again.
@@ -188,7 +206,8 @@ class Inbox:
             seconds = max(0.1, min(seconds, (until - now).total_seconds()))
         ended = perform.attempt(step, lambda: self._call(mail, step, earlier), number, first, self.settings.work, seconds, mail.id)
         if ended.expired and mail.envelope.source == SENT:
-            self.ledger.note(expired(mail, step, ended.outcome.detail))
+            tried = any(self.ledger.events(mail=mail.id, recipient=one, type="send") for one in step.recipients)
+            self.ledger.note(expired(mail, step, ended.outcome.detail, tried=tried))
         if self.counter:
             self._count(self.counter, step, ended.outcome.state, time.perf_counter() - began)
         if ended.outcome.state in _NOT_DONE:
@@ -340,3 +359,7 @@ class Inbox:
     def _facts_of(self, mail: Mail, memory: Memory) -> MailFacts:
         materials = Materials(mail, cache(lambda: parse(mail.raw, self._limits)), memory)
         return MailFacts(materials, self.plugins, self.rules.named_facts, self.settings, self.rules.secrets)
+
+
+def _people(addresses: Iterable[Address]) -> list[str]:
+    return [f"{address.name or ''} {address.address}" for address in addresses]

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inbox import perform
-from inbox.app import Inbox
+from inbox.app import Inbox, words_of
 from inbox.books import Books
 from inbox.errors import ConfigError, Problem, RulesError
+from inbox.parsing import parse
 from inbox.plugins import Plugins
 from inbox.ports import Ledger, Queue
 from inbox.rules import Rules, Translated, check, load, load_text
@@ -18,6 +19,7 @@ from inbox.send.identities import Identities
 from inbox.send.outbound import Outbound
 from inbox.send.sender import Sender
 from inbox.send.transports import open_transport
+from inbox.sending import plan_to_send
 from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
@@ -94,15 +96,17 @@ def send_here(settings: Settings, store: SqliteStore, wanted: Submission) -> Rec
     from inbox.store.leases import hand_lease  # noqa: PLC0415
 
     prepared, outbox = open_sender(settings, store).prepare(wanted), open_outbox(settings, store)
-    mail, plan, lease = prepared.mail, prepared.plan, hand_lease()
+    lease = hand_lease()
     with store.by_hand(lease):
-        id_ = store.keep_all([(mail, plan)], lease=lease)[0]
-        if id_ == mail.id:
+        id_ = store.keep_all([(prepared.mail, prepared.plan)], lease=lease)[0]
+        if id_ == prepared.mail.id:  # else its key was known
+            mail = store.mail(id_)  # for those of its recipients who are new under its key
+            plan = store.planned(mail, plan_to_send(mail, prepared.plan.steps[0].options))
             run = perform.Run(mail, plan, store)
             while step := run.next():
                 call = partial(deliver, mail, step, outbox, **step.options)
                 run.add_all(perform.attempt(step, call, 1, mail.received_at, settings.work, settings.work.send_timeout, mail.id))
-            store.finish(mail, plan)
+            store.finish(mail, plan, words_of(parse(mail.raw), mail.envelope))
     return store.receipt(id_)
 
 

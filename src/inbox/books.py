@@ -85,7 +85,7 @@ class Books:
         standing = self._store.standing(identity, timedelta(seconds=sending.window), now)
         why = why_stop(standing, self._settings.identities.get(identity, Identity()), sending)
         if why and self._store.stop(identity, why):
-            _LOG.error("identity stopped", extra={"identity": identity, "why": why, "remedy": f"inbox sending resume {identity}"})
+            _LOG.error("identity stopped", extra={"identity": identity, "why": why, "remedy": f"inbox identity resume {identity}"})
 
     # what the store alone knows
 

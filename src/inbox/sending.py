@@ -163,13 +163,15 @@ def plan_to_send(mail: Mail, options: Mapping[str, Any] | None = None) -> Plan:
     return Plan(SENT, decisions=(Decision(SENT, True, recipients),), steps=steps)
 
 
-def expired(mail: Mail, step: Step, why: str | None) -> list[SendingEvent]:
-    """A bounce for each recipient of a step of such a mail that was given up, since it was tried for as long as steps are."""
+def expired(mail: Mail, step: Step, why: str | None, *, tried: bool) -> list[SendingEvent]:
+    """The end of a step of such a mail that was given up after all the time that mail is tried for, for each recipient: a bounce; or a reject,
+    where it was never `tried` (its identity was stopped, for example): then it says nothing about the recipient.
+    """
     names = {name: step.options.get(name) for name in ("identity", "template", "variant", "experiment")}
-    now = datetime.now(UTC)
+    kind: EventType = "bounce" if tried else "reject"
+    subtype, now = "transient/expired" if tried else None, datetime.now(UTC)
     return [
-        SendingEvent(f"{mail.id}.0:{one}:bounce", "bounce", now, mail.id, one, subtype="transient/expired", detail=why, **names)
-        for one in step.recipients
+        SendingEvent(f"{mail.id}.0:{one}:{kind}", kind, now, mail.id, one, subtype=subtype, detail=why, **names) for one in step.recipients
     ]
 
 

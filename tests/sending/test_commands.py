@@ -61,10 +61,10 @@ def test_wait_says_by_its_exit_status_what_became_of_it(inbox, far_end, answer, 
     assert f"state: {state}" in inbox(status, "send", *USUAL, "--to", "alice@far.test", "--wait")
 
 
-def test_the_same_key_with_wait_sends_once(inbox, far_end):
-    for _ in range(2):
-        inbox(0, "send", *USUAL, "--to", "alice@far.test", "--idempotency-key", "7", "--wait")
-    assert far_end.recipients == ["alice@far.test"]
+def test_the_same_key_with_wait_sends_once_and_to_new_recipients(inbox, far_end):
+    for more in ([], [], ["--to", "bob@far.test"]):
+        inbox(0, "send", *USUAL, "--to", "alice@far.test", *more, "--idempotency-key", "7", "--wait")
+    assert far_end.recipients == ["alice@far.test", "bob@far.test"]
 
 
 def test_a_dry_run_prints_the_signed_octets_and_keeps_nothing(office, inbox, far_end, capfdbinary):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from inbox.model import Envelope, Mail
 from inbox.send.submission import submission
 
 
@@ -67,3 +68,43 @@ def test_it_is_no_feedback_on_mail_that_was_sent_before(office):
     second = office.sender.send(submission({"raw": raw.encode()})).id
     office.work(lambda: office.receipt(second).state == "settled")
     assert {kind for kind, _ in office.events(first)} == {"send", "delivery"}
+
+
+def test_what_was_tried_for_as_long_as_mail_is_tried_has_bounced(office, far_end):
+    office.change(work={"retry_for": 0})
+    far_end.answers = {"alice@far.test": "451 4.2.1 busy"}
+    id_ = office.send()
+    office.work(lambda: office.receipt(id_).state == "dead")
+    (bounce,) = [event for event in office.store.events(mail=id_) if event.type == "bounce"]
+    assert (bounce.recipient, bounce.subtype) == ("alice@far.test", "transient/expired")
+    assert bounce.detail.startswith("given up: alice@far.test: 451 4.2.1 busy")
+    office.store.dead_retry(id_)
+    far_end.answers = {}
+    office.work(lambda: office.receipt(id_).state == "settled")
+    assert far_end.recipients == ["alice@far.test"]
+
+
+def test_what_never_left_has_not_bounced(office, far_end):
+    office.change(work={"retry_for": 0}, identities={"example.com": {}})
+    office.store.stop("example.com", "too many complaints")
+    id_ = office.send()
+    office.work(lambda: office.receipt(id_).state == "dead")
+    assert office.events(id_) == [("reject", "alice@far.test")]
+
+
+def test_a_program_sends_through_its_inbox(office, far_end):
+    sent = office.box.send(to=[("Alice Ä", "alice@far.test")], from_="Shop <shop@example.com>", subject="Grüße", text="Hallo\n")
+    assert sent.recipients == ("alice@far.test",)
+    office.work(lambda: office.receipt(sent.id).state == "settled")
+    raw = far_end.taken[0][2]
+    assert sent.message_id.encode() in raw
+    assert raw.isascii()
+
+
+def test_mail_in_is_not_kept_waiting_by_a_mailing(office):
+    """A mail that comes in while thousands wait to leave is judged in the next round."""
+    ids = [office.send(to=[f"r{number}@far.test"]) for number in range(120)]
+    mail = Mail.of(b"Subject: hello\r\n\r\nhello\r\n", Envelope("a@far.test", ("u@example.com",), source="smtp"))
+    office.store.keep_all([(mail, None)])
+    office.work(lambda: office.receipt(mail.id).state == "settled")
+    assert sum(office.receipt(id_).state == "settled" for id_ in ids) <= 60

@@ -52,6 +52,7 @@ def test_events_name_template_and_variant(office, far_end, tmp_path):
     office.work(lambda: office.receipt(id_).state == "settled")
     events = office.store.events(mail=id_)
     assert {event.template for event in events} == {"two"}
+    assert {event.experiment for event in events} == {"two"}
     (variant,) = {event.variant for event in events}
     assert {"short": b"Subject: Hi\r\n", "long": b"Subject: Hello there\r\n"}[variant] in far_end.taken[0][2]
 

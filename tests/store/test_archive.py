@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbox.errors import NotFound
+from inbox.queries import Findable
 from inbox.store import open_store
 
 
@@ -70,67 +71,13 @@ def test_ids_come_in_pages_without_loss(store, new_mail, monkeypatch):
 
 
 def test_a_row_of_a_list_says_what_a_person_wants_to_see(store, five):
-    store.index(five[2], "Refund", "bob", "text")
+    store.index(five[2], Findable("Refund", "bob", "", "text"))
     row = store.mails(state="waiting")[0].to_dict()
     assert (row["id"], row["subject"], row["sender"], row["recipients"], row["state"]) == (
         five[2].id, "Refund", "a@x.test", ["u2@local.test"], "waiting",
     )  # fmt: skip
     assert row["due_at"] is not None
     json.dumps(row)
-
-
-# search
-
-
-@pytest.fixture
-def indexed(store, five):
-    texts = [
-        ("Refund please", "order 12, café"),
-        ("Re: refund", "no words"),
-        ("Hello", "hello world"),
-        ("a AND b", "col:x raw:x -x ^a"),
-        ("", ""),
-    ]
-    for mail, (subject, body) in zip(five, texts, strict=True):
-        store.index(mail, subject, f"{mail.envelope.sender} {mail.envelope.recipients[0]}", body)
-    return five
-
-
-SEARCHES = [
-    ("refund", [1, 0]),
-    ("REFUND please", [0]),
-    ("cafe", [0]),
-    ("u2@local.test", [2]),
-    ("hello wor", []),
-    ("a AND b", [3]),
-    ("refund OR hello", []),
-    ("col:x", [3]),
-    ("raw:x ^a", [3]),
-    ("*", []),
-    ("", []),
-]
-
-
-@pytest.mark.parametrize(("words", "expected"), SEARCHES, ids=[repr(row[0]) for row in SEARCHES])
-def test_a_search_is_for_literal_words(store, indexed, words, expected):
-    assert [row.id for row in store.search(words)] == [indexed[n].id for n in expected]
-
-
-def test_no_query_of_the_public_cases_raises(store, indexed, shared):
-    for query in json.loads((shared / "cases" / "json" / "fts_queries.json").read_text()):
-        assert isinstance(store.search(query), list)
-
-
-@pytest.mark.parametrize("query", ["\udcff", "a\0b", '"', '""""', "x" * 100_000, "a " * 1000, "ﬁ", "日本", "'", "\\"])
-def test_no_odd_query_raises(store, indexed, query):
-    store.search(query)
-
-
-def test_a_mail_that_is_indexed_again_is_found_by_its_new_words_only(store, indexed):
-    store.index(indexed[0], "Other", "", "words")
-    assert [row.id for row in store.search("refund")] == [indexed[1].id]
-    assert [row.id for row in store.search("other words")] == [indexed[0].id]
-    assert store.subject(indexed[0].id) == "Other"
 
 
 # figures

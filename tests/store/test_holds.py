@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from inbox.queries import Findable, read_query
+
 
 def soon(seconds: float = 60) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
@@ -50,5 +52,5 @@ def test_a_mail_that_was_done_inline_is_found_by_its_words(store, new_mail, new_
     store.arrive(mail, "h1", soon())
     store.planned(mail, plan)
     store.settled(mail, ended(1))
-    store.finish(mail, plan, ("Invoice 7", "a@x.test", "please pay"))
-    assert [(found.id, found.subject) for found in store.search("pay invoice")] == [(mail.id, "Invoice 7")]
+    store.finish(mail, plan, Findable("Invoice 7", "a@x.test", "b@y.test", "please pay"))
+    assert [(found.id, found.subject) for found in store.find(read_query("pay invoice"))] == [(mail.id, "Invoice 7")]

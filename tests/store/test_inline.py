@@ -12,6 +12,7 @@ import pytest
 
 from inbox.errors import Failed, NotFound
 from inbox.model import Row
+from inbox.queries import Findable
 from kept_rows import rows_of
 from waiting import until
 
@@ -293,7 +294,7 @@ def test_a_receipt_is_the_same_in_every_store(store, new_table, new_mail, new_pl
         one.settled(mail, ended(1, "done", detail="row in t"), Row("t", {"a": 1}))
         one.settled(mail, ended(2, "deferred", attempt=1, detail="later \x1b"), due_at=soon())
         said[-1].append(one.receipt(mail.id).to_dict())
-        one.finish(mail, plan, ("\N{SNOWMAN}", "a@x.test", None))
+        one.finish(mail, plan, Findable("\N{SNOWMAN}", "a@x.test", "", None))
         said[-1] += [one.receipt(mail.id).to_dict(), one.subject(mail.id), one.mail(mail.id).to_dict()]
         said[-1] += [[summary.id, summary.subject, summary.state] for summary in one.mails()]
     assert json.dumps(said[0]) == json.dumps(said[1])

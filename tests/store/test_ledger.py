@@ -7,16 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from inbox.books import Books
+from inbox.config import validate
 from inbox.rates import Rate
 from inbox.sending import SendingEvent
 from inbox.store import open_store
+from inbox.suppression import Suppression
 
-NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+NOW = (datetime.now(UTC) - timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
-def ledger(store):
-    return store
+def ledger(inline):
+    return inline
 
 
 @pytest.fixture
@@ -165,3 +168,76 @@ def test_threads_and_processes_share_a_bucket(store, folder):
 )
 def test_a_rate_takes_at_once_what_it_has(rate, spent, amount, wait, then):
     assert rate.take(spent, 100, amount) == pytest.approx((wait, then))
+
+
+# what follows from events, and figures
+
+
+@pytest.fixture
+def books(ledger):
+    return Books(ledger, validate({"sending": {"least": 20}}))
+
+
+def of_today(event, kind: str, number: int, **more) -> list[SendingEvent]:
+    """An event for each of so many recipients, an hour ago."""
+    minutes = (datetime.now(UTC) - NOW) / timedelta(minutes=1) - 60
+    return [event(kind, to=f"u{n}@x.test", minutes=minutes, **more) for n in range(number)]
+
+
+def test_a_suppression_comes_with_its_event_and_once(books, ledger, event):
+    bounce = event("bounce", subtype="permanent/no_email")
+    books.note([bounce])
+    assert ledger.suppressed("joe@x.test", "any.test").source == "bounce m1"
+    ledger.unsuppress("joe@x.test")
+    assert list(books.note([bounce])) == []
+    assert ledger.suppressed("joe@x.test") is None
+
+
+def test_soft_bounces_in_a_row_suppress_for_a_while_and_shorten_nothing(books, ledger, event):
+    ledger.suppress("ann@x.test", "by hand", "me")
+    for number in range(5):
+        minutes = (datetime.now(UTC) - NOW) / timedelta(minutes=1) - 60 + number
+        soft = {"mail": f"m{number}", "minutes": minutes, "subtype": "transient/mailbox_full"}
+        books.note([event("bounce", **soft), event("bounce", to="ann@x.test", **soft)])
+    assert ledger.suppressed("joe@x.test").until is not None
+    assert (ledger.suppressed("ann@x.test").reason, ledger.suppressed("ann@x.test").until) == ("by hand", None)
+
+
+def test_an_identity_is_stopped_by_its_rates_and_resumed_with_a_clean_slate(books, ledger, event):
+    now, day = datetime.now(UTC), timedelta(days=1)
+    books.note(of_today(event, "send", 20))
+    books.note(of_today(event, "bounce", 2, subtype="permanent/no_email"))
+    standing = ledger.standing("example.com", day, now)
+    assert (standing.sends, standing.bounces, standing.complaints) == (20, 2, 0)
+    assert "2 of 20 recipients" in books.may_send("Example.com")
+    assert [one.identity for one in ledger.standings(day, now) if one.stopped] == ledger.stopped() == ["example.com"]
+    assert ledger.resume("example.com")
+    assert not ledger.resume("example.com")
+    assert books.may_send("example.com") is None
+    books.note(of_today(event, "bounce", 3, subtype="permanent/no_email"))
+    assert books.may_send("example.com") is None
+    assert ledger.standing("example.com", day, datetime.now(UTC)).bounces <= 1
+
+
+def test_figures_add_up_by_what_is_asked(ledger, event):
+    ledger.note([event(template="t", variant="a"), event("delivery", template="t", variant="a"), event(to="Ann@Y.test", mail="m2")])
+    ledger.note([event("bounce", to="ann@y.test", mail="m2", subtype="permanent/no_email", minutes=61), event(template="t", variant="a")])
+    since, until = NOW - timedelta(hours=1), NOW + timedelta(hours=2)
+    asked = {by: ledger.series(by, since=since, until=until) for by in [(), ("domain",), ("template", "variant"), ("hour",)]}
+    assert [(t.type, t.subtype, t.number) for t in asked[()]] == [("bounce", "permanent", 1), ("delivery", None, 1), ("send", None, 2)]
+    assert {(t.domain, t.type, t.number) for t in asked["domain",]} == {
+        ("x.test", "send", 1), ("x.test", "delivery", 1), ("y.test", "send", 1), ("y.test", "bounce", 1),
+    }  # fmt: skip
+    assert {(t.template, t.variant, t.type) for t in asked["template", "variant"]} == {
+        ("t", "a", "send"), ("t", "a", "delivery"), ("", "", "send"), ("", "", "bounce"),
+    }  # fmt: skip
+    assert [(t.hour, t.type) for t in asked["hour",]][-1] == (NOW + timedelta(hours=1), "bounce")
+    assert ledger.series(since=NOW + timedelta(hours=1), until=until, identity="Example.com")[0].number == 1
+    assert list(ledger.series(since=since, until=until, identity="example.org")) == []
+
+
+def test_a_list_of_suppressions_comes_in_and_goes_out(inline):
+    entries = [Suppression(f"u{n}@x.test", "r", "s", NOW, None, "example.com" if n else None) for n in range(3)]
+    assert inline.suppress_all([*entries, Suppression("old@x.test", "r", "s", NOW, NOW)]) == 4
+    assert sorted(inline.suppressions(), key=lambda one: one.address) == entries
+    assert len(list(inline.suppressions("example.com"))) == 2

@@ -8,6 +8,7 @@ import pytest
 
 from inbox.model import Plan, Row
 from inbox.perform import Ended
+from inbox.queries import Findable
 from inbox.store import Settlement, open_store
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -37,7 +38,7 @@ def settle(new_plan, ended):
             )
             for n, state in states.items()
         ]
-        return Settlement(mail, plan, ends, ("A subject", "a@x.test", "the text"))
+        return Settlement(mail, plan, ends, Findable("A subject", "a@x.test", "b@y.test", "the text", "a.pdf"))
 
     return make
 
@@ -46,7 +47,7 @@ def by_journal(store, settlement):
     """The same, one call after the other."""
     with store.transaction():
         store.planned(settlement.mail, settlement.plan)
-        store.index(settlement.mail, *settlement.words)
+        store.index(settlement.mail, settlement.words)
         for one in settlement.ended:
             store.settled(settlement.mail, one.outcome, one.row, one.due_at)
         return store.finish(settlement.mail, settlement.plan)
@@ -104,7 +105,7 @@ def test_many_rows_go_into_tables_that_are_made_and_widened(store, new_mail, new
     rows = [Row("a", {"x": 1}), Row("b", {"y": "z"}), Row("a", {"x": 2, "more": "m"}), Row("a", {"x": 3})]
     plan = new_plan({})
     found = store.settle_new(
-        [Settlement(mail, plan, [Ended(ended(1), row)], (None, "", None)) for mail, row in zip(mails, rows, strict=True)]
+        [Settlement(mail, plan, [Ended(ended(1), row)], Findable(None, "", "", None)) for mail, row in zip(mails, rows, strict=True)]
     )
     assert found == ["settled"] * 4
     with store._connections.read() as db:

@@ -12,6 +12,7 @@ from inbox.app import Inbox
 from inbox.errors import StoreError
 from inbox.model import Plan, Reply, Step
 from inbox.plugins import Plugins
+from inbox.queries import read_query
 from inbox.worker import InHand, Slot, run
 
 
@@ -38,7 +39,7 @@ def test_many_mails_are_settled_with_their_rows_and_can_be_found(room, work):
     ids = [room.send(f"number {n}") for n in range(120)]
     work()
     assert sorted(room.rows()) == sorted(ids)
-    assert [row.id for row in room.store.search("number 77")] == [ids[77]]
+    assert [row.id for row in room.store.find(read_query("number 77"))] == [ids[77]]
     assert room.store.subject(ids[5]) == "number 5"
     receipt = room.receipt(ids[0])
     assert [(outcome.n, outcome.state, outcome.attempt) for outcome in receipt.outcomes] == [(1, "done", 1), (2, "done", 1)]
@@ -278,7 +279,7 @@ def test_mails_that_cannot_be_judged_now_wait_and_the_others_go_on(room, work):
     (room.folder / "plugins" / "now").touch()
     work()
     assert sorted(room.rows()) == sorted(waiting + others)
-    assert [row.id for row in room.store.search('"later 1"')] == [waiting[1]]
+    assert [row.id for row in room.store.find(read_query('"later 1"'))] == [waiting[1]]
 
 
 def test_a_mail_that_could_not_be_judged_in_time_is_held_and_judged_when_it_is_released(room, work):

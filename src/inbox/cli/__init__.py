@@ -40,6 +40,7 @@ COMMANDS = {
     "stats": "kept",
     "send": "sending",
     "ab": "ab",
+    "suppression": "suppression",
     "store": "stores",
     "import": "migrating",
     "export": "migrating",

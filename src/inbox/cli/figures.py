@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from inbox.model import isoformat
 from inbox.refusals import COUNTER as REFUSED
 from inbox.refusals import REASONS
 
 if TYPE_CHECKING:
+    from inbox.sending import Tally
     from inbox.store import Stats
 
 Counts = Mapping[tuple[str, str], float]
@@ -70,3 +73,35 @@ def _duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:.1f} s"
+
+
+_SHOWN = ("send", "delivery", "bounce", "complaint")
+
+
+def sending_lines(tallies: Sequence[Tally], by: Sequence[str]) -> Iterator[str]:
+    """A table: one line for each group, the types that matter most always, others when there are some; then the rates that an identity is judged by."""
+    groups: dict[tuple[str, ...], dict[str, int]] = {}
+    for tally in tallies:
+        counted = groups.setdefault(tuple(_word(getattr(tally, name)) for name in by), {})
+        counted[tally.type] = counted.get(tally.type, 0) + tally.number
+        if tally.subtype == "permanent":
+            counted["permanent"] = counted.get("permanent", 0) + tally.number
+    others = sorted({tally.type for tally in tallies} - set(_SHOWN))
+    types = [*_SHOWN, *others]
+    names = {key: "  ".join(key) or "all" for key in groups}
+    width = max([4, *map(len, names.values())])
+    yield f"{'':<{width}}" + "".join(f"{type_:>{max(10, len(type_) + 2)}}" for type_ in types)
+    for key, counted in groups.items():
+        cells = "".join(f"{counted.get(type_, 0):>{max(10, len(type_) + 2)},}" for type_ in types)
+        yield f"{names[key]:<{width}}{cells}{_rates(counted)}"
+
+
+def _word(value: object) -> str:
+    return isoformat(value)[:16] if isinstance(value, datetime) else str(value or "-")
+
+
+def _rates(counted: Mapping[str, int]) -> str:
+    sent = counted.get("send", 0)
+    if not sent:
+        return ""
+    return f"   bounced {counted.get('permanent', 0) / sent:.1%}, complained {counted.get('complaint', 0) / sent:.1%}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import click
 
 from inbox.cli import NO, OK
 from inbox.cli.common import common, print_json, visible
+from inbox.cli.kept import of_store, opened
 from inbox.cli.resolving import dns_options
 from inbox.errors import ConfigError, Deferred
+from inbox.model import isoformat
 
 if TYPE_CHECKING:
     from inbox.auth import Resolver
@@ -118,6 +121,35 @@ def retire(domain: str, ask: Callable[[Settings], Resolver], settings: Settings,
     else:
         click.echo(f"{old} is retired and its key deleted; {now} signs")
         click.echo(f"leave {old}._domainkey.{name} in DNS for a week, for mail that is on its way; then remove it")
+    return OK
+
+
+@identity.command()
+@of_store
+@common
+def status(settings: Settings, *, url: str | None, as_json: bool) -> int:
+    """Identities that sent of late: recipients, permanent bounces, complaints, and which are stopped and why. Exit status 1 when one is."""
+    window = timedelta(seconds=settings.sending.window)
+    found = opened(settings, url).standings(window, datetime.now(UTC))
+    if as_json:
+        print_json([standing.to_dict() for standing in found])
+    for standing in () if as_json else found:
+        stopped = f"  stopped: {standing.stopped}" if standing.stopped else ""
+        counted = f"{standing.sends} sent  {standing.bounces} bounced for good  {standing.complaints} complained"
+        click.echo(visible(f"{standing.identity}  {counted}  since {isoformat(standing.since)[:19]}{stopped}"))
+    return NO if any(standing.stopped for standing in found) else OK
+
+
+@identity.command()
+@click.argument("domain")
+@of_store
+@common
+def resume(domain: str, settings: Settings, *, url: str | None, as_json: bool) -> int:
+    """Let DOMAIN send again after it was stopped; what bounced before does not count any more. What waits is sent when it is due."""
+    if not opened(settings, url, to_change=True).resume(domain):
+        click.echo(f"inbox: {visible(domain)} is not stopped; `inbox identity status` shows who is", err=True)
+        return NO
+    print_json([domain]) if as_json else click.echo(f"{visible(domain)} sends again")
     return OK
 
 

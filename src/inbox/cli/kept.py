@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +11,21 @@ import click
 
 from inbox.cli import NO, OK
 from inbox.cli.common import common, open_store, print_json, visible
-from inbox.cli.trace import receipt_lines
+from inbox.cli.trace import event_lines, receipt_lines
 from inbox.errors import ConfigError, NotFound
 from inbox.model import isoformat
+from inbox.queries import STATES
 
 if TYPE_CHECKING:
     from inbox.config import Settings
     from inbox.model import Receipt
     from inbox.store import SqliteStore
     from inbox.store.dynamodb import DynamoStore
+    from inbox.store.tallies import By
 
     Kept = SqliteStore | DynamoStore
 
 of_store = click.option("--store", "url", metavar="URL", help="Look into dynamodb://TABLE (default: the setting `store`, else the folder).")
-STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
 @click.command(name="list")
@@ -41,7 +42,7 @@ def list_(
     settings: Settings, *, counting: bool, ids: bool, limit: int, before: str | None, url: str | None, as_json: bool, **which: Any
 ) -> int:
     """List the mails in the store, newest first."""
-    store = _opened(settings, url)
+    store = opened(settings, url)
     if counting:
         number = store.count(**which)
         print_json({"count": number}) if as_json else click.echo(number)
@@ -53,7 +54,7 @@ def list_(
     return OK
 
 
-def _opened(settings: Settings, url: str | None, *, to_change: bool = False) -> Kept:
+def opened(settings: Settings, url: str | None, *, to_change: bool = False) -> Kept:
     """The store to look into: the table or folder that is named, or the table that functions keep mail in, else the folder of the daemon."""
     place = url or (settings.store if settings.store and "://" in settings.store else None)
     if place and "://" in place:
@@ -67,10 +68,21 @@ def _opened(settings: Settings, url: str | None, *, to_change: bool = False) -> 
 @click.command()
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--before", metavar="ID", help="Older than this mail (for the next page).")
 @common
-def search(words: tuple[str, ...], limit: int, settings: Settings, *, as_json: bool) -> int:
-    """Find settled mails whose subject, addresses or text hold all WORDS. None found: exit status 1."""
-    rows = open_store(settings, read_only=True).search(" ".join(words), limit=limit)
+def search(words: tuple[str, ...], limit: int, before: str | None, settings: Settings, *, as_json: bool) -> int:
+    """Find mails, newest first. None found: exit status 1.
+
+    WORDS are words, "phrases" and fields: from: to: subject: file: has:attachment rule: label: state: source: before: after: newer:7d older:
+    larger:10M smaller: id:. A minus in front means not; OR stands between two terms, brackets group. A term that begins with a minus goes behind --.
+    """
+    from inbox.queries import QueryError, read_query
+
+    try:
+        query = read_query(" ".join(words))
+        rows = open_store(settings, read_only=True).find(query, limit=limit, before=before)
+    except (QueryError, NotFound) as error:
+        raise ConfigError(str(error)) from None
     _print_rows(rows, as_json=as_json)
     return OK if rows else NO
 
@@ -93,10 +105,14 @@ def _print_rows(rows: Any, *, as_json: bool) -> None:
 @common
 def show(ids: tuple[str, ...], settings: Settings, *, every: bool, url: str | None, as_json: bool) -> int:
     """The receipt of a mail: what was decided and why, what was done, attempt by attempt."""
-    store = _opened(settings, url)
+    store = opened(settings, url)
     for id_ in ids:
         receipt = _expanded(store, _receipt(store, id_), settings, every=every)
-        print_json(receipt.to_dict()) if as_json else click.echo("\n".join(receipt_lines(receipt, store.subject(id_))))
+        events = store.events(mail=id_)
+        if as_json:
+            print_json({**receipt.to_dict(), "events": [event.to_dict() for event in events]})
+        else:
+            click.echo("\n".join([*receipt_lines(receipt, store.subject(id_)), *event_lines(events)]))
     return OK
 
 
@@ -130,7 +146,7 @@ def _expanded(store: Kept, receipt: Receipt, settings: Settings, *, every: bool)
 @common
 def raw(id_: str, settings: Settings, *, url: str | None, as_json: bool) -> int:  # noqa: ARG001  octets are octets
     """Write the octets of a mail to standard output, exactly as they came in. `newest` is the one that came in last."""
-    store = _opened(settings, url)
+    store = opened(settings, url)
     if id_ == "newest":
         newest = store.mails(limit=1)
         if not newest:
@@ -152,7 +168,7 @@ def dead() -> None:
 @common
 def dead_list(limit: int, settings: Settings, *, url: str | None, as_json: bool) -> int:
     """List the dead mails, newest first."""
-    _print_rows(_opened(settings, url).mails(state="dead", limit=limit), as_json=as_json)
+    _print_rows(opened(settings, url).mails(state="dead", limit=limit), as_json=as_json)
     return OK
 
 
@@ -187,7 +203,7 @@ def quarantine() -> None:
 @common
 def quarantine_list(limit: int, settings: Settings, *, url: str | None, as_json: bool) -> int:
     """List the held mails, newest first."""
-    _print_rows(_opened(settings, url).mails(state="quarantined", limit=limit), as_json=as_json)
+    _print_rows(opened(settings, url).mails(state="quarantined", limit=limit), as_json=as_json)
     return OK
 
 
@@ -215,7 +231,7 @@ def _each(settings: Settings, url: str | None, ids: tuple[str, ...], state: str,
     """Do one thing to each mail named, or to all in a state."""
     if bool(ids) == every:
         raise click.UsageError("name mails by their ids, or say --all")
-    store = _opened(settings, url, to_change=True)
+    store = opened(settings, url, to_change=True)
     chosen = list(store.ids(state=state)) if every else list(ids)
     for id_ in chosen:
         try:
@@ -227,9 +243,21 @@ def _each(settings: Settings, url: str | None, ids: tuple[str, ...], state: str,
 
 
 @click.command()
+@click.option("--since", metavar="TIME", help="What became of mail that left, of the last 7d, 24h or 30m, in whole hours.")
+@click.option(
+    "--by", multiple=True, type=click.Choice(("hour", "identity", "domain", "template", "variant")), help="Apart by this; repeatable."
+)
+@of_store
 @common
-def stats(settings: Settings, *, as_json: bool) -> int:
-    """What was accepted, refused and why, settled, deferred; what waits and for how long; per rule and handler."""
+def stats(since: str | None, by: tuple[By, ...], settings: Settings, *, url: str | None, as_json: bool) -> int:
+    """What was accepted, refused and why, settled, deferred; what waits and for how long; per rule and handler.
+
+    With --since: what became of mail that left.
+    """
+    if since is not None:
+        return _sending(opened(settings, url), since, by, as_json=as_json)
+    if by:
+        raise click.UsageError("--by parts what became of mail that left; say since when: --since 7d")
     from inbox.cli.figures import figure_lines
 
     store = open_store(settings, read_only=True)
@@ -239,4 +267,16 @@ def stats(settings: Settings, *, as_json: bool) -> int:
         print_json({**found.to_dict(), "counts": counted})
     else:
         click.echo("\n".join(figure_lines(found, counts)))
+    return OK
+
+
+def _sending(store: Kept, since: str, by: tuple[By, ...], *, as_json: bool) -> int:
+    from inbox.cli.figures import sending_lines
+    from inbox.options import seconds
+
+    try:
+        tallies = store.series(by, since=datetime.now(UTC) - timedelta(seconds=seconds(since)))
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(str(error)) from None
+    print_json([tally.to_dict() for tally in tallies]) if as_json else click.echo("\n".join(map(visible, sending_lines(tallies, by))))
     return OK

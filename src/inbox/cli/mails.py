@@ -51,7 +51,7 @@ def _process(box: Inbox, store: SqliteStore, mail: Mail) -> Receipt:
     """One mail, kept first; while it is worked on here, no worker of a daemon takes it."""
     with store.working_on(mail) as journal:
         receipt = box.process(mail, journal)
-        store.index(mail, *box.words(mail))
+        store.index(mail, box.words(mail))
         return receipt
 
 

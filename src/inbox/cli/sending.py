@@ -81,8 +81,9 @@ def _send_now(settings: Settings, wanted: Submission, *, as_json: bool) -> int:
     """Keep it, and try each recipient once; the receipt."""
     from inbox.assemble import send_here
 
-    receipt = send_here(settings, open_store(settings), wanted)
-    print_json(receipt.to_dict()) if as_json else click.echo("\n".join(receipt_lines(receipt)))
+    store = open_store(settings)
+    receipt = send_here(settings, store, wanted)
+    print_json(receipt.to_dict()) if as_json else click.echo("\n".join(receipt_lines(receipt, store.subject(receipt.mail.id))))
     if receipt.state == "waiting":
         return AGAIN
     return OK if {outcome.state for outcome in receipt.outcomes} <= {"done", "deferred"} and receipt.state == "settled" else NO

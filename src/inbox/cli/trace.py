@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from inbox.cli.common import visible
-from inbox.model import Decision, Outcome, Plan, Receipt, Step, Verdict
+from inbox.model import Decision, Outcome, Plan, Receipt, Step, Verdict, isoformat
+from inbox.sending import SendingEvent
 
 _WIDTH = 46
 _SHOWN = 60
@@ -107,3 +108,10 @@ def _outcome(outcome: Outcome) -> str:
     number = f" at attempt {outcome.attempt}" if outcome.attempt > 1 else ""
     detail = f": {visible(outcome.detail)}" if outcome.detail else ""
     return f"{outcome.state}{number}{detail}"
+
+
+def event_lines(events: Sequence[SendingEvent]) -> Iterator[str]:
+    """What became of mail that left for this one, a line each."""
+    for event in events:
+        words = [isoformat(event.at)[:19], event.type, *(word for word in (event.recipient, event.subtype) if word)]
+        yield visible(f"event {' '.join(words)}{f': {event.detail}' if event.detail else ''}")

@@ -6,7 +6,7 @@ Nothing is sent at once: workers deliver, one step for each recipient. The rules
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -84,7 +84,7 @@ class Sender:
         """The mail with its plan, ready to be kept. ConfigError, RenderingFailed."""
         wanted, id_ = from_header(wanted), new_id()
         recipients = wanted.recipients()
-        wanted, names = self._rendered(wanted, id_, recipients)
+        wanted, made_of = self._rendered(wanted, id_, recipients)
         author = author_of(wanted)
         identity = self._identity(wanted, author)
         domain = identity.domain if identity else author[1].rpartition("@")[2]
@@ -92,8 +92,7 @@ class Sender:
         raw = octets(wanted, author, message_id, self._unsubscribe(wanted, id_, recipients, domain), datetime.now(UTC))
         key = f"{SENT}:{wanted.idempotency_key}" if wanted.idempotency_key else None
         mail = Mail(id_, Envelope(author[1], recipients, source=SENT), Raw.of(raw), datetime.now(UTC), key)
-        options = {"identity": domain, "template": _name(wanted), **names}
-        return Prepared(mail, plan_to_send(mail, {name: value for name, value in options.items() if value}), message_id)
+        return Prepared(mail, plan_to_send(mail, {"identity": domain, **made_of}), message_id)
 
     def _identity(self, wanted: Submission, author: Party) -> Identity | None:
         """The identity of From; ConfigError for a domain that is none, where there are any."""
@@ -109,8 +108,8 @@ class Sender:
             _LOG.warning("mail is sent without a DKIM signature: there is no identity", extra={"remedy": f"inbox identity add {domain}"})
         return None
 
-    def _rendered(self, wanted: Submission, id_: str, recipients: tuple[str, ...]) -> tuple[Submission, Mapping[str, str]]:
-        """The submission with the words of its template; the names of the variant that its recipient gets and of the experiment, if there are any."""
+    def _rendered(self, wanted: Submission, id_: str, recipients: tuple[str, ...]) -> tuple[Submission, dict[str, str]]:
+        """The submission with the words of its template, and what events say of that; the first recipient decides the variant for all of a mail."""
         if wanted.template is None:
             return wanted, {}
         from inbox.send.front_matter import load_template  # noqa: PLC0415  Jinja and YAML are loaded when something is rendered
@@ -125,14 +124,16 @@ class Sender:
         except RenderingFailed as error:
             self._note_failure(id_, recipients, template.name, variant.name, str(error))
             raise
-        return replace(
+        tested = {"variant": variant.name, "experiment": template.experiment} if variant.name else {}
+        said = replace(
             wanted,
             subject=wanted.subject or words.subject,
             text=words.text,
             html=words.html,
             from_=wanted.from_ or words.from_,
             reply_to=wanted.reply_to or ((words.reply_to,) if words.reply_to else ()),
-        ), {"variant": variant.name, "experiment": template.experiment} if variant.name else {}
+        )
+        return said, {"template": template.name, **tested}
 
     def _note_failure(self, id_: str, recipients: tuple[str, ...], template: str, variant: str | None, why: str) -> None:
         now = datetime.now(UTC)
@@ -164,7 +165,3 @@ class Sender:
             raise ConfigError("each recipient unsubscribes at an address of its own: send each one a mail of its own (--each)")
         newest = return_path_secrets(secret, self._settings.dir)[0]
         return address_of(base, newest, Subscriber(domain, id_, recipients[0]))
-
-
-def _name(wanted: Submission) -> str | None:
-    return wanted.template.stem if wanted.template else None

@@ -10,12 +10,11 @@ from typing import Any
 
 from inbox.errors import NotFound
 from inbox.model import ACCEPTED, Json, Mail, Receipt
+from inbox.queries import STATES, Findable
 from inbox.store.base import Base, index
-from inbox.store.values import MAIL_COLUMNS, SUMMARY_COLUMNS, Summary, mail_of, moment, outcome_of, plan_of, summary_of, text
+from inbox.store.values import MAIL_COLUMNS, SUMMARY_COLUMNS, Summary, mail_of, moment, outcome_of, plan_of, summary_of
 
 _PAGE = 1000
-_WORDS = 64
-STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +111,11 @@ class Archive(Base):
                 return
             last = page[-1]["seq"]
 
-    def index(self, mail: Mail, subject: str | None, addresses: str, body: str | None) -> None:
-        """Make a mail findable: its subject (shown in lists too), `addresses` (any text with names and addresses), and its text."""
+    def index(self, mail: Mail, words: Findable) -> None:
+        """Make a mail findable; its subject is shown in lists too."""
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
-            index(db, seq, subject, addresses, body)
-
-    def search(self, words: str, limit: int = 50) -> list[Summary]:
-        """Mails whose subject, addresses or text hold all words (literal text, any case), newest first."""
-        query = _literal(words)
-        if not query:
-            return []
-        sql = (
-            f"select {SUMMARY_COLUMNS}, snippet(inbox_search, -1, '', '', ' ... ', 12) as snippet"  # noqa: S608  constants
-            " from inbox_search join inbox_mails on inbox_mails.seq = inbox_search.rowid"
-            " where inbox_search match ? order by inbox_search.rowid desc limit ?"
-        )
-        with self._connections.read() as db:
-            return [summary_of(row, row["snippet"]) for row in db.execute(sql, (query, limit))]
+            index(db, seq, words)
 
     def stats(self, now: datetime) -> Stats:
         """What is in the store at the moment."""
@@ -168,9 +154,3 @@ class _Question:
     def and_(self, condition: str, *values: Any) -> None:
         self.sql += f" and {condition}"
         self.values += values
-
-
-def _literal(words: str) -> str:
-    """An FTS5 query that takes every word literally: quoted, and only those with a letter or digit in them."""
-    found = [word for word in (text(words) or "").replace("\0", " ").split() if any(letter.isalnum() for letter in word)]
-    return " ".join('"' + word.replace('"', '""') + '"' for word in found[:_WORDS])

@@ -7,12 +7,19 @@ from datetime import UTC, datetime
 
 from inbox.errors import NotFound
 from inbox.model import Outcome, Plan
+<<<<<<< HEAD
+from inbox.queries import Findable
+=======
+from inbox.sending import SENT
+>>>>>>> main
 from inbox.store.blobs import Blobs
 from inbox.store.connections import Connections
-from inbox.store.values import micros, text, to_json
+from inbox.store.values import LEAVING, micros, text, to_json
 
-INDEX = "insert or replace into inbox_search(rowid, subject, addresses, text) values (?, ?, ?, ?)"
-_TEXT = 100_000
+INDEX = "insert or replace into inbox_search(rowid, subject, senders, recipients, text, files) values (?, ?, ?, ?, ?, ?)"
+FILE_MARK = "inbox attachment here"
+"""Stands before the names of files: what has them is found by it."""
+_TEXT, _NAMES = 100_000, 10_000
 
 
 class Base:
@@ -40,7 +47,8 @@ class Base:
             "insert into inbox_steps(seq, n, rule, handler) values (?, ?, ?, ?)", [(seq, s.n, s.rule, s.handler) for s in plan.steps]
         )
         db.executemany("insert or ignore into inbox_tags(kind, name, seq) values (?, ?, ?)", tags(seq, plan))
-        db.execute("update inbox_mails set state = 'waiting', due_at = 0 where seq = ? and state = 'kept'", (seq,))
+        due = LEAVING if plan.rules_version == SENT else 0
+        db.execute("update inbox_mails set state = 'waiting', due_at = ? where seq = ? and state = 'kept'", (due, seq))
         return True
 
     def _add_outcome(self, db: sqlite3.Connection, seq: int, outcome: Outcome) -> None:
@@ -64,12 +72,14 @@ def tags(seq: int, plan: Plan) -> list[tuple[str, str | None, int]]:
     return [*(("rule", text(name), seq) for name in rules), *(("label", text(name), seq) for name in set(plan.labels))]
 
 
-def index(db: sqlite3.Connection, seq: int, subject: str | None, addresses: str, body: str | None) -> None:
+def index(db: sqlite3.Connection, seq: int, words: Findable) -> None:
     """Make a mail findable, and show its subject in lists."""
-    db.execute("update inbox_mails set subject = ? where seq = ?", (text(subject), seq))
-    db.execute(INDEX, words_of(seq, subject, addresses, body))
+    db.execute("update inbox_mails set subject = ? where seq = ?", (text(words.subject), seq))
+    db.execute(INDEX, words_of(seq, words))
 
 
-def words_of(seq: int, subject: str | None, addresses: str, body: str | None) -> tuple[int, str | None, str | None, str | None]:
+def words_of(seq: int, words: Findable) -> tuple[int | str | None, ...]:
     """The values of `INDEX`."""
-    return seq, text(subject), text(addresses), text((body or "")[:_TEXT])
+    people = (text(some[:_TEXT]) for some in (words.senders, words.recipients))
+    files = None if words.files is None else text(f"{FILE_MARK} {words.files[:_NAMES]}")
+    return seq, text(words.subject), *people, text((words.text or "")[:_TEXT]), files

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inbox.model import Mail, MailState, Plan, new_id
+from inbox.queries import Findable
 from inbox.store.arrivals import Arrivals
 from inbox.store.claims import Claim
-from inbox.store.inline import Arrived, Words
+from inbox.store.inline import Arrived
 from inbox.store.leases import HELD, STRIKES, alive, hold, holder_of, until_of
 from inbox.store.values import text
 from inbox.store.work import CLAIMED, Work
@@ -76,7 +77,7 @@ class Holds(Arrivals, Work):
         self._hands |= {claim.mail.id: lease for claim in claims}
         return claims
 
-    def finish(self, mail: Mail, plan: Plan, words: Words | None = None) -> MailState:
+    def finish(self, mail: Mail, plan: Plan, words: Findable | None = None) -> MailState:
         """As `inbox.store.inline.InlineStore.finish`: a mail that another holder has taken meanwhile stays in its hand."""
         mine = self._hands.get(mail.id)
         with self._connections.write() as db:

@@ -14,6 +14,7 @@ from inbox.errors import Deferred, StoreError
 from inbox.model import Mail, MailState, Plan, Receipt, new_id
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
+from inbox.queries import Findable
 from inbox.store.claims import Claim
 from inbox.suppression import Suppression
 
@@ -26,7 +27,6 @@ _GRACE = timedelta(seconds=10)
 """How much longer than the work a hold lasts: while it is written down how a step ended, nobody else has the mail, whose clock may be ahead."""
 _DETAIL = 1000
 
-Words = tuple[str | None, str, str | None]
 """What a mail is found by in lists and searches: its subject, its addresses and names, its text."""
 
 
@@ -55,7 +55,7 @@ class InlineStore(Journal, Protocol):
         at `limit` strikes it is quarantined, and not in hand. A holder that comes back before its time is over has its mails again.
         """
 
-    def finish(self, mail: Mail, plan: Plan, words: Words | None = None) -> MailState:
+    def finish(self, mail: Mail, plan: Plan, words: Findable | None = None) -> MailState:
         """Put the mail into the state that its steps give it, and let go of it. `words`: what it is found by from now on."""
 
     def strike(self, mail_id: str, n: int, detail: str, limit: int, due_at: datetime | None = None) -> int:

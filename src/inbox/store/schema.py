@@ -16,7 +16,7 @@ Times are integers: microseconds since 1970 in UTC. A mail is known inside by `s
     inbox_rules      every version of the rules that made a plan
     inbox_counts     counters of all processes
     inbox_states     number and octets of mails by state, kept by triggers
-    inbox_search     full text: subject, addresses, text
+    inbox_search     full text: subject, senders, recipients, text, names of files
 """
 
 from __future__ import annotations
@@ -140,6 +140,18 @@ def m007_tallies(db: Any) -> None:
             f"create table inbox_sending_{table} ({', '.join(f'{name} not null' for name in names)}, number integer not null,"
             f" primary key ({', '.join(names)})) without rowid"
         )
+
+
+@MIGRATIONS()
+def m008_search(db: Any) -> None:
+    """Senders and recipients apart, names of files; what was indexed before is found by both."""
+    for sql in (
+        "create virtual table inbox_found using fts5(subject, senders, recipients, text, files, tokenize='unicode61 remove_diacritics 2')",
+        "insert into inbox_found(rowid, subject, senders, recipients, text) select rowid, subject, addresses, addresses, text from inbox_search",
+        "drop table inbox_search",
+        "alter table inbox_found rename to inbox_search",
+    ):
+        db.execute(sql)
 
 
 def _count_by_triggers(db: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from inbox.errors import Failed
 from inbox.model import Mail, MailState, OutcomeState, Plan
 from inbox.perform import Ended, mail_state, next_step
+from inbox.queries import Findable
 from inbox.store.base import INDEX, Base, tags, words_of
 from inbox.store.rows import write_rows
 from inbox.store.values import micros, text, to_json
@@ -27,13 +28,13 @@ _NEW = """select id, seq from inbox_mails where id in (select value from json_ea
 @dataclass(frozen=True)
 class Settlement:
     """All that one round made of a mail: its plan, how attempts at its steps ended (in that order, one a step; refusals are of step 0),
-    and what a search finds it by (subject, addresses, text).
+    and what a search finds it by.
     """
 
     mail: Mail
     plan: Plan
     ended: Sequence[Ended]
-    words: tuple[str | None, str, str | None]
+    words: Findable
 
     @cached_property
     def last(self) -> dict[int, Ended]:
@@ -125,8 +126,8 @@ def _write_outcomes(db: sqlite3.Connection, new: New) -> None:
 
 
 def _write_mails(db: sqlite3.Connection, new: New) -> None:
-    db.executemany(INDEX, [words_of(seq, *one.words) for seq, one in new])
+    db.executemany(INDEX, [words_of(seq, one.words) for seq, one in new])
     db.executemany(
         "update inbox_mails set state = ?, due_at = ?, lease = null, subject = ? where seq = ?",
-        [(one.state, one.due, text(one.words[0]), seq) for seq, one in new],
+        [(one.state, one.due, text(one.words.subject), seq) for seq, one in new],
     )

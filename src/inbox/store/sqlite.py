@@ -14,6 +14,7 @@ from inbox.store.archive import Archive
 from inbox.store.blobs import Blobs
 from inbox.store.connections import DATABASE, Connections, as_store_error, connect, create, sync_folder
 from inbox.store.experiments import SqliteExperiments
+from inbox.store.finding import Finding
 from inbox.store.holds import Holds
 from inbox.store.leases import hand_lease
 from inbox.store.ledger import SqliteLedger
@@ -31,7 +32,7 @@ _QUICK, _THOROUGH = 64 << 20, 1 << 30
 """Octets of a database up to which it is checked at every start, and after an unclean end; a larger one, its small tables only."""
 
 
-class SqliteStore(Holds, Settling, Archive, Operations, Records, Suppressing, SqliteLedger, SqliteExperiments, Tallies, Standings):
+class SqliteStore(Holds, Settling, Archive, Finding, Operations, Records, Suppressing, SqliteLedger, SqliteExperiments, Tallies, Standings):
     """Everything that is kept, in one folder. One object serves all threads of a process; several processes may have the folder open."""
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:

@@ -42,7 +42,7 @@ class Standings(Base):
         if row is None or row["why"] is None:
             return None
         since = isoformat(moment(row["since"]))
-        return f"{identity} is stopped since {since}: {row['why']}; when the reason is gone: inbox sending resume {identity}"
+        return f"{identity} is stopped since {since}: {row['why']}; when the reason is gone: inbox identity resume {identity}"
 
     def stop(self, identity: str, why: str) -> bool:
         """Let an identity send nothing more, until it is resumed; whether that is new."""

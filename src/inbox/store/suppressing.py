@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from inbox.store.base import Base
 from inbox.store.values import micros, moment, text
 from inbox.suppression import Suppression, folded
+
+_BATCH = 5000
 
 
 class Suppressing(Base):
@@ -30,6 +34,29 @@ class Suppressing(Base):
         """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
         found = self.suppressed(address, identity)
         return found.why() if found else None
+
+    def suppress_all(self, entries: Iterable[Suppression]) -> int:
+        """Put many on the list, each as it is; how many. One transaction for some thousand: what was written stays when a later one fails."""
+        number, rest = 0, iter(entries)
+        while batch := list(islice(rest, _BATCH)):
+            with self._connections.write() as db:
+                for entry in batch:
+                    enlist(db, entry)
+            number += len(batch)
+        return number
+
+    def suppressions(self, identity: str | None = None) -> Iterator[Suppression]:
+        """The list, by address, without those whose time is over; of one identity only, if it is named. Read in pages."""
+        last = ("", "")
+        sql = "select * from inbox_suppressions where (address, identity) > (?, ?) order by address, identity limit ?"
+        while True:
+            with self._connections.read() as db:
+                rows = db.execute(sql, (*last, _BATCH)).fetchall()
+            if not rows:
+                return
+            last = (rows[-1]["address"], rows[-1]["identity"])
+            found = (entry for entry in map(_entry, rows) if entry.holds())
+            yield from (entry for entry in found if identity is None or entry.identity == identity.lower())
 
     def unsuppress(self, address: str, identity: str | None = None) -> bool:
         """Take an address off the list (for that identity; None: what stands there for all); whether it was on it."""

@@ -17,6 +17,9 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one 
 _STRING = json.encoder.encode_basestring_ascii
 _MICROSECOND = timedelta(microseconds=1)
 
+LEAVING = 1
+"""`due_at` of a mail that was made here and was not tried yet: at once, as 0 is, but in a line of its own."""
+
 MAIL_COLUMNS = (
     "seq, id, source_key, envelope, received_at, size, sha256, raw_seq,"
     " (select data from inbox_raw where inbox_raw.seq = inbox_mails.raw_seq) as data"
@@ -113,7 +116,7 @@ def summary_of(row: sqlite3.Row, snippet: str | None = None) -> Summary:
         subject=row["subject"],
         size=row["size"],
         state=row["state"],
-        due_at=moment(row["due_at"]) if row["state"] == "waiting" and row["due_at"] else None,
+        due_at=moment(row["due_at"]) if row["state"] == "waiting" and row["due_at"] > LEAVING else None,
         snippet=snippet,
     )
 

@@ -10,6 +10,7 @@ worker died is given back at once. The leases of hosts that work inline are anot
 from __future__ import annotations
 
 import heapq
+import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
 from inbox.perform import ENDED, mail_state, next_step, put_off
+from inbox.queries import Findable
 from inbox.store.base import Base, index
 from inbox.store.claims import Claim
 from inbox.store.leases import BY_HAND, HELD, STRIKES, alive, until_of
 from inbox.store.rows import write_row
-from inbox.store.values import MAIL_COLUMNS, mail_of, micros, moment, plan_of, to_json
+from inbox.store.values import LEAVING, MAIL_COLUMNS, mail_of, micros, moment, plan_of, to_json
 
 if TYPE_CHECKING:
     from inbox.tables import Work as WorkSettings
@@ -106,15 +108,15 @@ class Work(Base):
             if outcome.n:
                 _move_step(db, seq, outcome, due_at)
 
-    def finish(self, mail: Mail, plan: Plan, words: tuple[str | None, str, str | None] | None = None) -> MailState:
+    def finish(self, mail: Mail, plan: Plan, words: Findable | None = None) -> MailState:
         """Put the mail into the state that its steps give it and let go of it; a waiting one is due when its earliest step is.
 
-        `words`: what a search finds it by from now on: subject, addresses, text.
+        `words`: what a search finds it by from now on.
         """
         with self._connections.write() as db:
             seq = self._seq(db, mail.id)
             if words is not None:
-                index(db, seq, *words)
+                index(db, seq, words)
             steps = _steps(db, seq)
             states: dict[int, OutcomeState] = {step["n"]: step["state"] for step in steps if step["state"]}
             state = mail_state(plan, states)
@@ -242,17 +244,24 @@ def _let_go(db: sqlite3.Connection, leases: Sequence[str]) -> None:
 
 
 def _due(db: sqlite3.Connection, limit: int, now: datetime) -> list[int]:
-    """Seqs of free mails that are due: those due at once (0) by arrival, whatever the clock says; the others by time; merged, oldest first."""
-    fresh = db.execute(
-        f"select received_at, seq from {_FREE} and due_at = 0 order by seq limit ?",  # noqa: S608  constant
-        (limit,),
-    ).fetchall()
+    """Seqs of free mails that are due: those due at once (0) by arrival, whatever the clock says; the others by time; merged, oldest first.
+
+    Mail that was made here and was not tried yet (`LEAVING`) has every second place, so that a large mailing and mail in do not wait for each other.
+    """
+    at_once = f"select received_at, seq from {_FREE} and due_at = ? order by seq limit ?"  # noqa: S608  constant
+    fresh, leaving = (db.execute(at_once, (due, limit)).fetchall() for due in (0, LEAVING))
     later = db.execute(
-        f"select due_at, seq from {_FREE} and due_at > 0 and due_at <= ? order by due_at, seq limit ?",  # noqa: S608  constant
-        (micros(now), limit),
+        f"select due_at, seq from {_FREE} and due_at > ? and due_at <= ? order by due_at, seq limit ?",  # noqa: S608  constant
+        (LEAVING, micros(now), limit),
     ).fetchall()
     both = heapq.merge(map(tuple, fresh), map(tuple, later)) if fresh and later else fresh or later
-    return [row[1] for _, row in zip(range(limit), both, strict=False)]
+    found = [row[1] for _, row in zip(range(limit), both, strict=False)]
+    return _in_turn(found, [row[1] for row in leaving])[:limit] if leaving else found
+
+
+def _in_turn(first: list[int], second: list[int]) -> list[int]:
+    """One of each as long as there are both, then the rest."""
+    return [seq for pair in itertools.zip_longest(first, second) for seq in pair if seq is not None]
 
 
 def _plan(db: sqlite3.Connection, seq: int) -> Plan | None:

@@ -23,6 +23,7 @@ from inbox.errors import Deferred, Failed, StoreError
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
 from inbox.perform import Ended, earlier, gave_up, ready, refusals, skipped, with_skips
 from inbox.plugins import BUILTINS
+from inbox.queries import Findable
 from inbox.store import Settlement
 from inbox.worker.slot import Slot
 
@@ -47,7 +48,7 @@ class _Hand:
     outcomes: list[Outcome] = field(default_factory=list)
     tried: set[int] = field(default_factory=set)
     instead: dict[int, Ended] = field(default_factory=dict)
-    words: tuple[str | None, str, str | None] | None = None  # subject, addresses, text: for the index
+    words: Findable | None = None
 
     @property
     def mail(self) -> Mail:
@@ -243,7 +244,7 @@ class Worker:
                 self._store.settled(hand.mail, outcome)
             hand.outcomes[:0] = refusals(hand.plan)
         if hand.words is not None:
-            self._store.index(hand.mail, *hand.words)
+            self._store.index(hand.mail, hand.words)
 
     def _settle_all(self, hand: _Hand, steps: list[Ended]) -> MailState | None:
         """Write what a calm mail came to; None when a row was refused: what follows that step is tried anew, step by step."""

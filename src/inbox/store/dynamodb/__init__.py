@@ -12,7 +12,12 @@ Every item has the keys `pk` and `sk`, both text. Times are integers: microsecon
     mail#MAIL           z-raw           the octets, up to 64 KiB; it sorts last, so that no question about the mail reads it
     row#TABLE           MAIL#N          a row that a handler asked for: `values`
     mark#KIND#KEY       count, mail#MAIL    what facts remember: one item a mail, and their number
-    model#NAME  rules#VERSION  counts  suppressed#ADDRESS
+    model#NAME  rules#VERSION  counts
+    suppressed#ADDRESS  suppressed, suppressed#IDENTITY     that no mail is sent there, by all or by one identity
+    sent#MAIL           KEY             an event of a mail that left (`sent#` and the id of SES for mail that left elsewhere)
+    to#ADDRESS          TIME#KEY        the same, with its recipient
+    message#MESSAGE-ID  message         whose events these are
+    tally#DAY  stops  bucket#NAME       figures by the hour, identities that are stopped, rates (`tallies.py`, `ledger.py`)
 
 Two indexes with keys only: `days` (day, pk) lists mails by day of arrival; `open` (open, due) holds those that are not settled:
 `work#0` to `work#7`, `dead`, `quarantined`.

@@ -9,12 +9,12 @@ from typing import Any
 from inbox.errors import StoreError
 from inbox.model import Mail, MailState, Outcome, Plan, Row
 from inbox.perform import mail_state, next_step
+from inbox.queries import Findable
 from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import mail_key, open_for_work, outcome_key, plan_key, raw_key, step_key
 from inbox.store.dynamodb.mails import WORKABLE, Found, outcome_attributes, plan_json
 from inbox.store.dynamodb.rows import row_item
 from inbox.store.dynamodb.table import MOST, NEW, Action, Put, Update, When
-from inbox.store.inline import Words
 from inbox.store.values import micros, text
 
 _OUTCOMES = 50
@@ -55,7 +55,7 @@ class Journal(Base):
             actions.append(Put(row_item(row, mail.id, outcome.n)))
         self._table.transact([Update(step_key(mail.id, outcome.n), put, when=_NOT_ENDED), *actions])
 
-    def finish(self, mail: Mail, plan: Plan, words: Words | None = None) -> MailState:
+    def finish(self, mail: Mail, plan: Plan, words: Findable | None = None) -> MailState:
         """As `inbox.store.inline.InlineStore.finish`: a mail that another holder has taken meanwhile stays in its hand."""
         hand = self._hands.get(mail.id)
         for _ in range(_TRIES):
@@ -69,14 +69,14 @@ class Journal(Base):
                 return state
         raise StoreError(f"mail {mail.id} changed all the time; it is finished by whoever comes next")
 
-    def _end(self, found: Found, plan: Plan, state: MailState, words: Words | None) -> list[Action]:
+    def _end(self, found: Found, plan: Plan, state: MailState, words: Findable | None) -> list[Action]:
         """The mail in its new state, in no hand; and with a settled one how long it is kept, in the same transaction."""
         item = found.mail
         id_ = item["pk"].partition("#")[2]
         put: dict[str, Any] = {"state": state}
         remove = ["lease", "until"]
-        if words is not None and words[0] is not None:
-            put["subject"] = (text(words[0]) or "")[:1000]
+        if words is not None and words.subject is not None:
+            put["subject"] = (text(words.subject) or "")[:1000]
         if state == "waiting":
             put |= {"open": open_for_work(id_), "due": next_step(plan, found.states, found.due) or micros(self._now())}
         elif state == "settled":

@@ -1,10 +1,10 @@
-"""What facts and handlers remember (`inbox.ports.Memory`), models, versions of the rules, counters, and the suppression list."""
+"""What facts and handlers remember (`inbox.ports.Memory`), models, versions of the rules, and counters."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from inbox.errors import NotFound, StoreError
@@ -15,8 +15,7 @@ from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import odd
 from inbox.store.dynamodb.octets import Octets
 from inbox.store.dynamodb.table import MOST, NEW, Put, Table, Update, When
-from inbox.store.values import micros, moment, text
-from inbox.suppression import Suppression, folded
+from inbox.store.values import micros, text
 
 _TRIES = 50
 _LATE = timedelta(days=8)
@@ -101,7 +100,7 @@ def _taken(key: tuple[str, str], item: Mapping[str, Any] | None, budget: Budget,
 
 
 class Records(Base):
-    """Models, rules, counters and suppressed addresses in the table."""
+    """Models, rules and counters in the table."""
 
     def memory(self, *, read_only: bool = False) -> StoredMemory:
         """What facts and handlers may know of other mails."""
@@ -145,33 +144,3 @@ class Records(Base):
         """Every counter: (name, labels as JSON) -> value."""
         items: Sequence[dict[str, float]] = list(self._table.query("#pk = :pk", {"pk": "counts"}))
         return {(str(item["name"]), str(item["labels"])): item["value"] for item in items}
-
-    def suppress(self, address: str, reason: str, source: str, until: datetime | None = None, identity: str | None = None) -> None:
-        """Put an address on the list until a time (None: for good); what the list said of it before (for that identity) is replaced."""
-        pk, sk = _suppressed(address, identity)
-        item = {"pk": pk, "sk": sk, "address": folded(address), "reason": reason, "source": source, "since": micros(self._now())}
-        ends = {"until": micros(until), "expires": int(until.timestamp()) + 1} if until else {}
-        self._table.write(Put({**item, **ends, **({"identity": identity.lower()} if identity else {})}))
-
-    def suppressed(self, address: str, identity: str | None = None) -> Suppression | None:
-        """What the list says of an address, for all identities or else for this one; None when it is not on it, or its time is over."""
-        keys = [_suppressed(address)] + ([_suppressed(address, identity)] if identity else [])
-        return next((found for found in map(_entry, self._table.get_all(keys)) if found.holds()), None)
-
-    def why_suppressed(self, address: str, identity: str | None = None) -> str | None:
-        """Why no mail is to be sent to an address (by this identity); None when there is no reason."""
-        found = self.suppressed(address, identity)
-        return found.why() if found else None
-
-    def unsuppress(self, address: str, identity: str | None = None) -> bool:
-        """Take an address off the list (for that identity; None: what stands there for all); whether it was on it."""
-        return self._table.delete(_suppressed(address, identity))
-
-
-def _suppressed(address: str, identity: str | None = None) -> tuple[str, str]:
-    return f"suppressed#{odd(folded(address))}", f"suppressed#{odd(identity.lower())}" if identity else "suppressed"
-
-
-def _entry(item: dict[str, Any]) -> Suppression:
-    until = moment(item["until"]) if "until" in item else None
-    return Suppression(item["address"], item["reason"], item["source"], moment(item["since"]), until, item.get("identity"))

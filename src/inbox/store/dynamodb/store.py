@@ -13,17 +13,20 @@ from inbox.errors import ConfigError
 from inbox.store.dynamodb.arrivals import Arrivals
 from inbox.store.dynamodb.base import Retention
 from inbox.store.dynamodb.creation import check_table, create_table
+from inbox.store.dynamodb.ledger import DynamoLedger
 from inbox.store.dynamodb.listing import Listing
 from inbox.store.dynamodb.memory import Records
 from inbox.store.dynamodb.octets import Octets
 from inbox.store.dynamodb.operations import Operations
+from inbox.store.dynamodb.suppressing import Suppressing
 from inbox.store.dynamodb.table import Table
+from inbox.store.dynamodb.tallies import Tallies
 
 _LEAST_DAYS = 15
 """Queues give events again for up to 14 days; a repeat that comes when its key is gone would be a new mail."""
 
 
-class DynamoStore(Arrivals, Operations, Listing, Records):
+class DynamoStore(Arrivals, Operations, Listing, Records, Suppressing, DynamoLedger, Tallies):
     """Everything that is kept, in one table (and a bucket for what is large). One object serves all threads of a process."""
 
     def check(self) -> None:

@@ -135,6 +135,17 @@ class Table:
                 return
             ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def scan(self, where: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Every item of the table that fits, in no order: it reads all of them, so it is for what operators seldom do."""
+        ask = {"TableName": self.name, "FilterExpression": where, "ConsistentRead": True, **_named(where, values)}
+        while True:
+            with self._asking("Scan"):
+                answer = self.client.scan(**ask)
+            yield from map(plain_item, answer["Items"])
+            if not answer.get("LastEvaluatedKey"):
+                return
+            ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def some(self, text: str, values: Mapping[str, Any], index: str, limit: int) -> list[dict[str, Any]]:
         """The first items of a partition of an index."""
         return list(islice(self.query(text, values, index=index, Limit=min(max(limit, 1), MOST)), max(limit, 0)))
