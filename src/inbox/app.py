@@ -88,10 +88,12 @@ class NoLedger:
         return 0.0
 
 
-def words_of(message: Message, envelope: Envelope) -> tuple[str | None, str, str | None]:
-    """Subject, addresses and names, text of a mail."""
-    people = [f"{address.name or ''} {address.address}" for group in (message.from_, message.to, message.cc) for address in group]
-    return message.subject, " ".join([envelope.sender or "", *envelope.recipients, *people]), message.text
+def words_of(message: Message, envelope: Envelope) -> Findable:
+    """What a search finds a mail by."""
+    senders = [envelope.sender or "", *_people(message.from_)]
+    recipients = [*envelope.recipients, *_people(message.to), *_people(message.cc)]
+    files = [attachment.filename or "" for attachment in message.attachments]
+    return Findable(message.subject, " ".join(senders), " ".join(recipients), message.text, "\n".join(files) if files else None)
 
 
 class Inbox:
@@ -157,19 +159,9 @@ class Inbox:
         """The same, for mail that was answered 250: nobody is refused any more (`perform.too_late`)."""
         return perform.too_late(self.judge(mail))
 
-<<<<<<< HEAD
     def words(self, mail: Mail) -> Findable:
         """What a search finds a mail by."""
-        message, envelope = self.message(mail), mail.envelope
-        senders = [envelope.sender or "", *_people(message.from_)]
-        recipients = [*envelope.recipients, *_people(message.to), *_people(message.cc)]
-        files = [attachment.filename or "" for attachment in message.attachments]
-        return Findable(message.subject, " ".join(senders), " ".join(recipients), message.text, "\n".join(files) if files else None)
-=======
-    def words(self, mail: Mail) -> tuple[str | None, str, str | None]:
-        """What a search finds a mail by: its subject, its addresses and names, its text."""
         return words_of(self.message(mail), mail.envelope)
->>>>>>> main
 
     def attend(self, mail: Mail) -> Sequence[SendingEvent]:
         """Note what a mail says of mail that we sent: bounces, complaints, answers; those that were new. StoreError: to be done again.

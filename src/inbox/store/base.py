@@ -7,11 +7,8 @@ from datetime import UTC, datetime
 
 from inbox.errors import NotFound
 from inbox.model import Outcome, Plan
-<<<<<<< HEAD
 from inbox.queries import Findable
-=======
 from inbox.sending import SENT
->>>>>>> main
 from inbox.store.blobs import Blobs
 from inbox.store.connections import Connections
 from inbox.store.values import LEAVING, micros, text, to_json
