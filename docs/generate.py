@@ -1,4 +1,4 @@
-"""Fill the generated parts of docs/rules.md from the code: `python docs/generate.py`; with `--check` only say whether they are stale."""
+"""Fill the generated parts of docs/rules.md and docs/operations.md from the code: `python docs/generate.py`; with `--check` only say whether they are stale."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from inbox.metrics import METRICS
 from inbox.plugins import Plugins
 from inbox.rules import words
 
-PAGE = Path(__file__).with_name("rules.md")
+PAGES = [Path(__file__).with_name(name) for name in ("rules.md", "operations.md")]
 PART = re.compile(r"(?ms)^<!-- generated: (\w+) -->\n.*?^<!-- end -->$")
 
 
@@ -67,6 +68,11 @@ def handler(entry: dict[str, Any]) -> str:
     return f"### {entry['name']}\n\n{entry['help']}{options}"
 
 
+def metrics() -> str:
+    rows = [[f"`{name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help] for name, metric in METRICS.items()]
+    return table(["metric", "kind", "labels", ""], rows)
+
+
 PARTS = {
     "top": lambda: word_table(words.TOP_WORDS),
     "rule": lambda: word_table(words.RULE_WORDS),
@@ -74,6 +80,7 @@ PARTS = {
     "operators": operators,
     "facts": facts,
     "handlers": handlers,
+    "metrics": metrics,
 }
 
 
@@ -82,15 +89,14 @@ def page(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the page is as it should be, or was written."""
-    old = PAGE.read_text(encoding="utf-8")
-    new = page(old)
-    if "--check" not in arguments:
-        PAGE.write_text(new, encoding="utf-8")
-        return 0
-    if old != new:
-        print(f"{PAGE.name} is stale: run `make docs`", file=sys.stderr)
-    return int(old != new)
+    """0 when the pages are as they should be, or were written."""
+    stale = [path for path in PAGES if page(text := path.read_text(encoding="utf-8")) != text]
+    for path in stale:
+        if "--check" in arguments:
+            print(f"{path.name} is stale: run `make docs`", file=sys.stderr)
+        else:
+            path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return int(bool(stale) and "--check" in arguments)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 
 from aws_endpoint import CREDENTIALS
 from inbox.config import validate
+from inbox.errors import Deferred
 from inbox.send.transports import open_transport
 from inbox.send.transports.ses import MOST_OCTETS
 from inbox.sending import Letter
@@ -57,7 +58,7 @@ class Api:
             def do_GET(self):
                 assert self.path == "/v2/email/account"
                 api.calls.append("account")
-                self.say({"SendQuota": api.quota})
+                self.say({"SendQuota": api.quota, **api.more})
 
             def say(self, body):
                 octets = json.dumps(body).encode()
@@ -77,6 +78,7 @@ class Api:
         self.thread = threading.Thread(target=self.web.serve_forever, args=(0.02,), daemon=True)
 
     def begin(self):
+        self.more = {}
         self.calls, self.status, self.error, self.quota = [], 200, "", {"MaxSendRate": 14.0, "Max24HourSend": 50000.0}
 
     def __enter__(self):
@@ -186,3 +188,15 @@ def test_rates_of_accounts(api, quota, rates):
 def test_rates_that_cannot_be_had_are_none(api):
     api.status, api.error = 403, "AccessDeniedException"
     assert ses(api.endpoint).rates() == ()
+
+
+def test_a_probe_says_what_the_account_may_send(api):
+    assert ses(api.endpoint).probe() == "ses us-east-1 answers, 14/1s and 50000/24h"
+    api.more = {"ProductionAccessEnabled": False}
+    assert ses(api.endpoint).probe().endswith("in the sandbox, so to verified addresses only")
+    api.more = {"SendingEnabled": False}
+    with pytest.raises(Deferred, match="may not send now"):
+        ses(api.endpoint).probe()
+    api.status, api.error = 403, "AccessDeniedException"
+    with pytest.raises(Deferred, match="its policy must allow this call"):
+        ses(api.endpoint).probe()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 
 import pytest
 
+from conftest import ROOT
 from far_server import FarServer
 from inbox import auth
 from inbox.assemble import open_outbox
@@ -268,3 +271,32 @@ def test_what_was_idle_for_too_long_is_closed():
         transport.deliver(letter())
         assert far.connections == 2
         transport.close()
+
+
+def test_a_probe_says_how_a_server_answers_and_sends_nothing(tls):
+    with FarServer(offers=("STARTTLS",), context=tls) as far:
+        server = Server("localhost", far.port, tls="starttls", timeout=5)
+        assert SmtpTransport(server).probe() == f"localhost:{far.port}, TLS, certificate checked answers"
+        assert [line for line in far.said if line.startswith(("MAIL", "RCPT", "DATA"))] == []
+    with pytest.raises(Deferred, match=r"localhost:\d+: Connection refused"):
+        SmtpTransport(server).probe()
+
+
+def test_a_probe_of_a_folder_writes_nothing(tmp_path):
+    assert "mail is written to" in open_transport(f"file://{tmp_path}/deep/out", Settings()).probe()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Deferred, match="cannot be written"):
+        open_transport(f"file://{tmp_path}/file/out", Settings()).probe()
+
+
+def test_doctor_asks_each_way_out(tmp_path):
+    with FarServer() as far:
+        (tmp_path / "inbox.toml").write_text(
+            f'dir = "{tmp_path}/data"\n[sending]\ntransport = "smtp://127.0.0.1:{far.port}"\n'
+            f'[identities."example.com"]\ntransport = "file://{tmp_path}/out"\n'
+        )
+        command = [sys.executable, "-m", "inbox", "doctor", "--config", f"{tmp_path}/inbox.toml", "--rules", f"{ROOT}/rules.yaml"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    assert f"ok       transport: 127.0.0.1:{far.port} answers" in said
+    assert f"ok       transport of example.com: mail is written to {tmp_path}/out" in said and "relay:" not in said

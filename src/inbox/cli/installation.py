@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -93,7 +92,7 @@ def doctor(
     dns: bool,
     as_json: bool,
 ) -> int:
-    """Look at settings, rules, plugins, store, disk, certificates and relay, and say what is wrong and what would mend it.
+    """Look at settings, rules, plugins, store, disk, certificates and where mail goes next, and say what is wrong and what would mend it.
 
     With --domain: at SPF, DKIM, DMARC, MX, MTA-STS, TLS-RPT, BIMI and reverse DNS of a domain that mail is sent as.
     """
@@ -129,7 +128,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield from _secrets(settings)
     yield from _store(settings)
     yield _tls(settings)
-    yield _relay(settings)
+    yield from _ways_out(settings)
     yield from _ses(settings)
     yield from _identities(settings)
 
@@ -191,7 +190,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     from inbox.options import resolve_secret
 
     named = {f"auth.{user}": reference for user, reference in settings.auth.items()}
-    if settings.relay.password:
+    if settings.relay.password and settings.sending.transport is None:
         named["relay.password"] = settings.relay.password
     for name, reference in named.items():
         try:
@@ -243,12 +242,15 @@ def _tls(settings: Settings) -> Finding:
     return Finding("tls", "warning" if soon else "ok", detail)
 
 
-def _relay(settings: Settings) -> Finding:
-    """Reached only when it is on this machine or named in the settings: the doctor makes no other connection."""
-    where = (settings.relay.host, settings.relay.port)
-    try:
-        socket.create_connection(where, 3).close()
-    except OSError as error:
-        text = f"{where[0]}:{where[1]} does not answer ({error.strerror or error}); `reply` and `forward` wait until it does"
-        return Finding("relay", "warning", text)
-    return Finding("relay", "ok", f"{where[0]}:{where[1]} answers")
+def _ways_out(settings: Settings) -> Iterator[Finding]:
+    """Each way that mail leaves by, asked without any mail; the doctor makes no connection but to what the settings name."""
+    from inbox.send.transports import open_transport
+
+    own = {name: identity.transport for name, identity in settings.identities.items() if identity.transport}
+    named = {"relay" if settings.sending.transport is None else "transport": settings.sending.transport}
+    for name, url in {**named, **{f"transport of {name}": url for name, url in own.items()}}.items():
+        transport = open_transport(url, settings)
+        try:
+            yield Finding(name, "ok", transport.probe())
+        except InboxError as error:
+            yield Finding(name, "warning", f"{error}; mail waits until that is mended")

@@ -54,15 +54,18 @@ def list_(
     return OK
 
 
-def opened(settings: Settings, url: str | None, *, to_change: bool = False) -> Kept:
-    """The store to look into: the table or folder that is named, or the table that functions keep mail in, else the folder of the daemon."""
+def opened(settings: Settings, url: str | None, *, to_change: bool = False, make: bool = False) -> Kept:
+    """The store to look into: the table or folder that is named, or the table that functions keep mail in, else the folder of the daemon.
+
+    `make`: a folder that is not there yet is made.
+    """
     place = url or (settings.store if settings.store and "://" in settings.store else None)
     if place and "://" in place:
         from inbox.store.dynamodb import open_dynamodb
 
         return open_dynamodb(place, settings.aws.model_dump(exclude_none=True))
     folder = settings.model_copy(update={"dir": Path(place)}) if place else settings
-    return open_store(folder, make=False) if to_change else open_store(folder, read_only=True)
+    return open_store(folder, make=make) if to_change else open_store(folder, read_only=True)
 
 
 @click.command()

@@ -67,7 +67,7 @@ def add(address: str, identity: str | None, reason: str, period: str | None, set
         until = datetime.now(UTC) + timedelta(seconds=seconds(period)) if period else None
     except ValueError as error:
         raise click.UsageError(f"--for: {error}") from None
-    store = opened(settings, url, to_change=True)
+    store = opened(settings, url, to_change=True, make=True)
     store.suppress(address, reason, operator(), until, identity)
     found = store.suppressed(address, identity)
     if found is not None:
@@ -105,7 +105,7 @@ def import_(file: IO[str], settings: Settings, *, skip_bad: bool, url: str | Non
         problems = _problems(_read(text, file.name, now), skip_bad=skip_bad)
         text.seek(0)
         good = (entry for entry in _read(text, file.name, now) if not isinstance(entry, Problem))
-        number = opened(settings, url, to_change=True).suppress_all(good)
+        number = opened(settings, url, to_change=True, make=True).suppress_all(good)
     print_json({"imported": number, "skipped": problems}) if as_json else click.echo(f"{number} imported, {problems} skipped")
     return OK
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from inbox.errors import ConfigError
 from inbox.next_hops import Folder, Server, SesAccount, read_next_hop
+from inbox.ports import Transport
 
 if TYPE_CHECKING:
     from inbox.config import Settings
-    from inbox.ports import Transport
     from inbox.tables import Relay
 
 
-def open_transport(url: str | None, settings: Settings) -> Transport:
+class Probed(Transport, Protocol):
+    """A transport that can say whether it would work, and that holds connections."""
+
+    def probe(self) -> str:
+        """How the next hop answers, without any mail. Deferred or Failed: it does not; the text says what would mend it."""
+
+    def close(self) -> None:
+        """End the connections that are kept."""
+
+
+def open_transport(url: str | None, settings: Settings) -> Probed:
     """The transport of a URL (`smtp://`, `smtps://`, `lmtp://`, `file://`, `ses://`, `direct://`); None: the server of `[relay]`. ConfigError.
 
     Nothing is connected or loaded yet. It keeps connections for the next letter: make one for a process, not one for a letter.
@@ -44,7 +54,7 @@ def server_of(relay: Relay) -> Server:
     return Server(relay.host, relay.port, "smtp", relay.tls, relay.user, relay.password, relay.timeout)
 
 
-def _smtp(server: Server, settings: Settings) -> Transport:
+def _smtp(server: Server, settings: Settings) -> Probed:
     from inbox.send.transports.smtp import SmtpTransport  # noqa: PLC0415  as above
 
     return SmtpTransport(server, settings.hostname)

@@ -80,6 +80,10 @@ class DirectTransport:
     def rates(self) -> tuple[str, ...]:
         return ()
 
+    def probe(self) -> str:
+        """That name servers are there; what takes our mail shows when there is some. Deferred when the system names none."""
+        return f"mail goes to the recipients' servers, port {self._own.port}; names are asked of {', '.join(map(str, self._servers.nameservers))}"
+
     def close(self) -> None:
         """End the connections that are kept."""
         self._pool.close()

@@ -36,6 +36,13 @@ class FolderTransport:
     def rates(self) -> Sequence[str]:
         return ()
 
+    def probe(self) -> str:
+        """Whether letters can be written. Deferred when they cannot."""
+        nearest = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise Deferred(f"{nearest} cannot be written; let this program write there, or name another folder")
+        return f"mail is written to {self.folder}"
+
     def close(self) -> None:
         """Nothing is kept open."""
 

@@ -5,6 +5,7 @@ What SES would refuse is told before the call, with what would mend it. Calls ar
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -52,12 +53,22 @@ class SesTransport:
         """
         if self._asked_at is None or time.monotonic() - self._asked_at > _QUOTA_AGE:
             self._asked_at = time.monotonic()
-            try:
-                with calling("ses:GetAccount"):
-                    self._rates = _rates(self._client().get_account().get("SendQuota", {}))
-            except (Deferred, Failed):
-                pass  # the last answer counts on
+            with contextlib.suppress(Deferred, Failed):  # the last answer counts on
+                self._rates = _rates(self._account_of())
         return self._rates
+
+    def probe(self) -> str:
+        """What the account may send. Deferred or Failed when SES does not say, or has stopped it."""
+        said = self._account_of()
+        if not said.get("SendingEnabled", True):
+            raise Deferred(f"{self._place}: this account may not send now; SES says why in its console")
+        sandbox = "" if said.get("ProductionAccessEnabled", True) else "; in the sandbox, so to verified addresses only"
+        return f"{self._place} answers, {' and '.join(_rates(said)) or 'without a quota'}{sandbox}"
+
+    def _account_of(self) -> Mapping[str, Any]:
+        with calling("ses:GetAccount"):
+            found: Mapping[str, Any] = self._client().get_account()
+            return found
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -109,8 +120,9 @@ def _portions(recipients: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield recipients[at : at + MOST_RECIPIENTS]
 
 
-def _rates(quota: Mapping[str, Any]) -> tuple[str, ...]:
+def _rates(account: Mapping[str, Any]) -> tuple[str, ...]:
     """SES's numbers as rates; -1 for a day means that there is no limit."""
+    quota = account.get("SendQuota", {})
     second, day = float(quota.get("MaxSendRate", 0)), float(quota.get("Max24HourSend", 0))
     found = (f"{int(second)}/1s",) if second >= 1 else (f"1/{1 / second:g}s",) if second > 0 else ()
     return (*found, f"{int(day)}/24h") if day >= 1 else found

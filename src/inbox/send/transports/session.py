@@ -230,7 +230,7 @@ def words_of(error: BaseException) -> str:
         return clean(f"{code} {text}" if code >= 0 else text)[:400]
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return clean(str(error) or type(error).__name__)[:400]
+    return clean(getattr(error, "strerror", None) or str(error) or type(error).__name__)[:400]
 
 
 def unreachable(place: str, error: BaseException) -> Deferred:

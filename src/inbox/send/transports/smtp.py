@@ -21,6 +21,7 @@ from inbox.send.transports.transaction import Transaction
 from inbox.sending import Answer, Answers, Letter
 
 _SES_HOST = re.compile(r"email-smtp(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
+_PROBE = 5.0
 _SES_SAYS = re.compile(r"250 Ok ([0-9A-Za-z-]{20,80})\b")
 
 
@@ -53,6 +54,13 @@ class SmtpTransport:
     def rates(self) -> tuple[str, ...]:
         """What the server allows: it does not say."""
         return ()
+
+    def probe(self) -> str:
+        """How the server answers, without any mail: greeting, TLS, login. Deferred when it does not."""
+        patient = replace(self.server, timeout=min(self.server.timeout, _PROBE))
+        session = Line(patient, self.hostname, self._trust, self._pool).fresh()
+        session.leave()
+        return f"{session.place} answers{', and takes our login' if self.server.user else ''}"
 
     def close(self) -> None:
         """End the connections that are kept."""
