@@ -62,6 +62,9 @@ class NoMemory:
     def load(self, name: str) -> bytes | None:  # noqa: ARG002
         return None
 
+    def sender_of(self, mail_id: str) -> str | None:  # noqa: ARG002
+        return None
+
 
 class NoLedger:
     """A ledger that writes nothing down, suppresses nobody and knows no rate: where there is no store."""

@@ -63,6 +63,9 @@ class Memory(Protocol):
     def load(self, name: str) -> bytes | None:
         """A trained model or another named blob, or None."""
 
+    def sender_of(self, mail_id: str) -> str | None:
+        """The envelope sender of a mail that is kept; None for the null sender, and for a mail that is not kept."""
+
 
 class Outbox(Protocol):
     """The way out for mail that handlers send."""

@@ -114,12 +114,13 @@ class Outbox:
 
 @dataclass
 class MemoryNotes:
-    """What is known of other mails, in memory (`inbox.ports.Memory`); `models` holds trained models by name."""
+    """What is known of other mails, in memory (`inbox.ports.Memory`); `models` holds trained models by name, `senders` those of mails by id."""
 
     models: dict[str, bytes] = field(default_factory=dict)
     notes: dict[tuple[str, str], list[tuple[str, datetime]]] = field(default_factory=dict)
     taken: dict[str, list[datetime]] = field(default_factory=dict)
     took: set[tuple[str, int]] = field(default_factory=set)
+    senders: dict[str, str | None] = field(default_factory=dict)
 
     def earlier(self, kind: str, key: str, mail: Mail, window: timedelta) -> int:
         noted = self.notes.setdefault((kind, key), [])
@@ -143,6 +144,9 @@ class MemoryNotes:
 
     def load(self, name: str) -> bytes | None:
         return self.models.get(name)
+
+    def sender_of(self, mail_id: str) -> str | None:
+        return self.senders.get(mail_id)
 
 
 @dataclass

@@ -47,6 +47,41 @@ def test_a_report_goes_home_and_to_nobody_else(box, outbox, path):
     assert sent.raw.endswith(REPORT) and sent.raw.startswith(b"Received: from mx.corp.test ([198.51.100.7]) by ")
 
 
+LONG = "0102018f9a2b3c4d-11111111-2222-3333-4444-555555555555-000000@eu-west-1.amazonses.com"
+
+
+@pytest.mark.parametrize("case", [str, str.lower, str.upper])
+def test_a_sender_whose_address_is_too_long_is_found_by_the_mail_that_was_passed_on(inbox_for, rule, outbox, case):
+    notes = MemoryNotes()
+    box = inbox_for(rule(TO_TEAM), memory=notes)
+    mail = make_mail(sender=LONG)
+    notes.senders[mail.id] = LONG
+    (outcome,) = box.process(mail).outcomes
+    path = outbox.sent.pop().sender
+    assert "names the mail" in outcome.detail
+    assert path.startswith("SRS0=") and f"=kept.invalid={mail.id}@" in path and len(path.partition("@")[0]) <= 64
+    (outcome,) = box.process(report(case(path))).outcomes
+    assert outcome.state == "done"
+    assert outbox.sent.pop().recipients == (LONG,)
+    notes.senders.clear()
+    (outcome,) = box.process(report(path)).outcomes
+    assert outcome.state == "dead" and "is not kept here any more" in outcome.detail
+    assert outbox.sent == []
+
+
+def test_nobody_can_make_such_a_path_for_a_mail_of_his_choice(inbox_for, rule, outbox):
+    notes = MemoryNotes()
+    box = inbox_for(rule(TO_TEAM), memory=notes)
+    mail = make_mail(sender=LONG)
+    notes.senders[mail.id] = LONG
+    box.process(mail)
+    path = outbox.sent.pop().sender
+    other = mail.id[:-1] + ("0" if mail.id[-1] != "0" else "1")
+    notes.senders[other] = "victim@example.org"
+    assert box.process(report(path.replace(mail.id, other))).reply.code == 550
+    assert outbox.sent == []
+
+
 def test_servers_may_change_the_case_of_its_letters(box, outbox, path):
     box.process(report(path.lower()))
     box.process(report(path.upper()))

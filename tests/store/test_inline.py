@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbox.errors import Failed, NotFound
-from inbox.model import Row
+from inbox.model import Envelope, Mail, Row
 from inbox.queries import Findable
 from kept_rows import rows_of
 from waiting import until
@@ -567,3 +567,17 @@ def test_a_suppression_ends_with_its_time_or_when_it_is_taken_back(inline):
 def test_odd_addresses_can_be_suppressed(inline, address):
     inline.suppress(address, "r", "s")
     assert inline.suppressed(address)
+
+
+def test_a_memory_knows_who_sent_a_mail_that_is_kept(inline):
+    mail, null = (Mail.of(b"x", Envelope(sender, ("b@y.test",))) for sender in ("jane@example.org", None))
+    for one in (mail, null):
+        inline.arrive(one, "h", datetime.now(UTC) + timedelta(minutes=1))
+    memory = inline.memory()
+    assert [memory.sender_of(id_) for id_ in (mail.id, null.id, "0" * 20, "no id#", "\udcff")] == [
+        "jane@example.org",
+        None,
+        None,
+        None,
+        None,
+    ]

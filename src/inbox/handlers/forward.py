@@ -12,6 +12,7 @@ from inbox.handlers import budgets
 from inbox.handlers.forward_budget import RATES, refuse_rounds
 from inbox.send import headers as guard
 from inbox.send.forwarding import Arrival, Wish
+from inbox.send.srs import id_of
 from inbox.sending import About
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def forward(
     ours = from_ or (own[0] if own else "")
     wish = Wish(method, otherwise, None if arc == "auto" else arc, from_)
     results = facts.get("authentication.results") if forwarder.looks(mail) else None
-    arrival = _arrival(mail, message, step, [to] if isinstance(to, str) else to, results if isinstance(results, str) else None, forwarder)
+    said, kept = (results if isinstance(results, str) else None), (mail.id if memory.sender_of(mail.id) else None)
+    arrival = _arrival(mail, message, step, [to] if isinstance(to, str) else to, said, forwarder, kept)
     found = forwarder.plan(arrival, _with_domain(ours, forwarder), wish)
     answer = outbox.send(found.sender, found.to, found.raw, about=About(mail.id, step.n))
     return f"{answer}; {found}"
@@ -95,7 +97,9 @@ def _bad(facts: Facts, kind: Even) -> str | None:
     return None
 
 
-def _arrival(mail: Mail, message: Message, step: Step, to: list[str], results: str | None, forwarder: Forwarder) -> Arrival:
+def _arrival(
+    mail: Mail, message: Message, step: Step, to: list[str], results: str | None, forwarder: Forwarder, kept: str | None = None
+) -> Arrival:
     """The mail as the planner takes it: without results that claim to be ours, our trace fields to stand above it."""
     own = step.recipients or mail.envelope.recipients
     return Arrival(
@@ -108,6 +112,7 @@ def _arrival(mail: Mail, message: Message, step: Step, to: list[str], results: s
         results,
         f"<{mail.id}.{step.n}@{_with_domain(own[0] if own else '', forwarder).rpartition('@')[2]}>",
         message.loops[:MOST_LOOPS],
+        kept,
     )
 
 
@@ -128,16 +133,26 @@ def forward_bounce(
 ) -> str:
     """Bring a report home: to the sender whose mail was passed on, whom the return path names (SRS). Such mail gets this step without any rule.
 
-    to: that sender.
+    to: that sender, or the mail that it sent.
     """
+    home = _home(to, memory)
     if mail.envelope.sender is not None:
         raise Failed("5.7.1 a return path takes reports with the null sender only")
     refuse_loop(message, step.recipients)
     refuse_rounds(mail, message, step, memory, settings)
     ours = f"postmaster@{step.recipients[0].rpartition('@')[2]}"
-    found = forwarder.plan(_arrival(mail, message, step, [to], None, forwarder), ours, Wish())
+    found = forwarder.plan(_arrival(mail, message, step, [home], None, forwarder), ours, Wish())
     answer = outbox.send(found.sender, found.to, found.raw, about=About(mail.id, step.n))
     return f"{answer}; {found}"
+
+
+def _home(to: str, memory: Memory) -> str:
+    """The address that a return path stands for."""
+    if (kept := id_of(to)) is None:
+        return to
+    if (sender := memory.sender_of(kept)) is None:
+        raise Failed(f"5.1.1 the mail {kept} that this report is about is not kept here any more, so nobody knows whom to tell")
+    return sender
 
 
 def check_bounce(_options: Mapping[str, Any], _recipients: tuple[str, ...], _settings: Mapping[str, Any]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from inbox.errors import Deferred, Failed
 from inbox.send.compose import crlf
 from inbox.send.forms import NotPossible, Wrapping, authors_of, for_amazon, munged, wrapped
 from inbox.send.prediction import Prediction, predict
-from inbox.send.srs import LONGEST_LOCAL
+from inbox.send.srs import LONGEST_LOCAL, by_id
 
 if TYPE_CHECKING:
     from inbox.auth import DkimResult, Resolver
@@ -62,6 +62,7 @@ class Arrival:
     results: str | None = None
     message_id: str = "<forwarded@localhost>"  # of a mail that wraps this one
     loops: tuple[str, ...] = ()
+    kept: str | None = None  # the id by which a store knows its sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,16 @@ class _Planning:
         if self.wish.method == "pass":
             return own.address, "the envelope sender is our own address"
         rewritten = own.rewrite(given)
+        why = "the envelope sender is rewritten"
         if len(rewritten.rpartition("@")[0].encode()) > LONGEST_LOCAL:
-            return own.address, "their address is too long to be rewritten: bounces come to us"
+            if self.mail.kept is None:
+                return own.address, "their address is too long to be rewritten: bounces come to us"
+            rewritten, why = (
+                own.rewrite(by_id(self.mail.kept)),
+                "the envelope sender is rewritten, and names the mail, since theirs is too long",
+            )
         self.as_it_is = "srs"
-        return rewritten, "the envelope sender is rewritten"
+        return rewritten, why
 
     def _check_round(self) -> None:
         """Amazon SES knows no null sender: a report that it passes on can itself be answered with one, and comes back to us."""

@@ -3,6 +3,7 @@
     jane@example.org                                          ->  SRS0=ABCDEFGH=X4=example.org=jane@ours.example
     SRS0=HHHH=TT=example.org=jane@first.example               ->  SRS1=ABCDEFGH=first.example==HHHH=TT=example.org=jane@ours.example
     SRS1=HHHH=first.example==HHHH=TT=example.org=jane@second  ->  SRS1=ABCDEFGH=first.example==HHHH=TT=example.org=jane@ours.example
+    (60 octets)@eu-west-1.amazonses.com                       ->  SRS0=ABCDEFGH=X4=kept.invalid=06h0x4rt3sbsjkyjs604@ours.example
 
 An address is of the form of libsrs2 and postsrsd. `TT` is the day, modulo 1024, in base 32; the hash is HMAC-SHA1 in base 32, of 40 bits, which
 survives servers that change the case of letters, and holds no `+` that another server takes for a tag. Only addresses that we made are turned back: whoever
@@ -30,6 +31,19 @@ _KIND = re.compile(r'"?srs([01])[=+-]', re.IGNORECASE)
 _SRS0 = re.compile(r"srs0[=+-]([a-z2-7]+)=([a-z2-7]{2})=([^=]+)=(.+)", re.IGNORECASE | re.DOTALL)
 _SRS1 = re.compile(r"srs1[=+-]([^=]+)=([^=]+)=([=+-].+)", re.IGNORECASE | re.DOTALL)
 _ATOMS = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f.]+(?:\.[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f.]+)*")
+
+
+_KEPT = "@kept.invalid"
+
+
+def by_id(mail_id: str) -> str:
+    """What stands for the sender of a kept mail where the address itself would be too long: no address, since nobody has that domain (RFC 2606)."""
+    return mail_id + _KEPT
+
+
+def id_of(address: str) -> str | None:
+    """The id of the mail whose sender an address stands for; None for an address of its own."""
+    return address.lower().removesuffix(_KEPT) if address.lower().endswith(_KEPT) else None
 
 
 class NotOurs(ValueError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from inbox.errors import NotFound
-from inbox.model import Mail
+from inbox.model import Envelope, Mail
 from inbox.ports import Budget
 from inbox.store import budgets as times_of
 from inbox.store.base import Base
@@ -72,6 +73,12 @@ class StoredMemory:
         with self._connections.read() as db:
             row = db.execute("select data from inbox_models where name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
+
+    def sender_of(self, mail_id: str) -> str | None:
+        """The envelope sender of a mail that is kept, or None."""
+        with self._connections.read() as db:
+            row = db.execute("select envelope from inbox_mails where id = ?", (text(mail_id),)).fetchone()
+        return Envelope.from_dict(json.loads(row[0])).sender if row else None
 
 
 def _take(

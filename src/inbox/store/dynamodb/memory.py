@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from inbox.errors import NotFound, StoreError
-from inbox.model import Mail
+from inbox.model import Envelope, Mail
 from inbox.ports import Budget
 from inbox.store import budgets as times_of
 from inbox.store.dynamodb.base import Base
-from inbox.store.dynamodb.layout import odd
+from inbox.store.dynamodb.layout import mail_key, odd
 from inbox.store.dynamodb.octets import Octets
 from inbox.store.dynamodb.table import MOST, NEW, Put, Table, Update, When
 from inbox.store.values import micros, text
@@ -86,6 +87,11 @@ class StoredMemory:
         """A model by name, or None."""
         item = self._table.get((f"model#{odd(name)}", "model"))
         return self._octets.unpack(item) if item else None
+
+    def sender_of(self, mail_id: str) -> str | None:
+        """The envelope sender of a mail that is kept, or None."""
+        item = self._table.get(mail_key(mail_id)) if mail_id.isalnum() and mail_id.isascii() else None
+        return Envelope.from_dict(json.loads(item["envelope"])).sender if item else None
 
 
 def _taken(key: tuple[str, str], item: Mapping[str, Any] | None, budget: Budget, at: int) -> Put | None:
