@@ -7,6 +7,7 @@ import json
 import dkim
 import pytest
 
+from conftest import FIXTURES
 from inbox.auth.keys import load_private_key
 from inbox.cli import run
 from inbox.send.key_files import KeyFolder
@@ -30,7 +31,7 @@ def inbox(office, monkeypatch, capfdbinary):
     return call
 
 
-USUAL = ("--from", "shop@example.com", "--subject", "Hello")
+USUAL = ("--from", "shop@example.com", "--subject", "Hello", "--text", str(FIXTURES / "words.txt"))
 
 
 def test_a_mail_is_kept_and_its_state_is_shown(office, inbox, far_end):

@@ -97,6 +97,7 @@ def test_a_mail_as_it_is_stays_as_it_is_but_for_what_is_missing_and_blind_copies
         ({"to": ["nobody"]}, "'nobody' is no address for a recipient; write user@example.com"),
         ({"to": ["a@b.test\r\nBcc: c@d.test"]}, "is no address for a recipient"),
         ({"from_": "shop@example.com\nX: y"}, "is no address for From"),
+        ({"text": None}, "the mail says nothing; give its text: --text FILE"),
         ({"from_": None}, "nobody is named as author; say whom the mail is from"),
         ({"to": [f"r{number}@far.test" for number in range(101)]}, "101 recipients; a mail has at most 100: send each one of their own"),
         ({"headers": {"Bcc": "x@y.test"}}, "the header field Bcc is ours to write"),

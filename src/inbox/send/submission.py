@@ -137,6 +137,10 @@ def octets(wanted: Submission, author: Party, message_id: str, unsubscribe: str 
     fields = (*_checked_headers(wanted.headers), *_unsubscribe_fields(unsubscribe))
     if wanted.raw is not None:
         return _completed(wanted.raw, author, message_id, fields, now)
+    if wanted.text is None and wanted.html is None and not wanted.attachments:
+        raise ConfigError(
+            "the mail says nothing; give its text: --text FILE, - for standard input (or --html, --template, --attach, --raw)"
+        )
     draft = Draft(
         from_=author,
         to=_parties(wanted.to),
