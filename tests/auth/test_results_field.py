@@ -99,7 +99,22 @@ FORGED = [
     b'Authentication-Results: "mx.example.com"; dmarc=pass\r\n',
     b"Authentication-Results: mx.example.com (; dmarc=pass\r\n",
     b"Authentication-Results: mx.example.com\r\n",
+    b"Authentication-Results: mx.example.com.; spf=pass\r\n",
+    b"Authentication-Results: mx.example.com/1; spf=pass\r\n",
+    b"Authentication-Results: mx.example.com\0; spf=pass\r\n",
+    b"Authentication-Results: mx.example.\r\n com; spf=pass\r\n",
+    b"Authentication-Results: mx.(x)example.com; spf=pass\r\n",
+    b"Authentication-Results: ; mx.example.com; spf=pass\r\n",
 ]
+HIDING = {
+    "a bare CR": b"X-B: 1\r",
+    "a bare LF": b"X-B: 1\n",
+    "a line without a colon": b"hello\r\n",
+    "a line of mbox": b"From me Tue\r\n",
+    "a line that goes on with nothing": b" hello\r\n",
+    "a name with a blank": b"X B: 1\r\n",
+    "no name": b": 1\r\n",
+}
 OTHERS = [
     b"Authentication-Results: mx.example.net; spf=pass\r\n",
     b"X-Authentication-Results: mx.example.com; spf=pass\r\n",
@@ -114,6 +129,11 @@ OTHERS = [
 def test_who_claims_to_be_us_is_left_out_and_nothing_else(field, before, end):
     raw = (before + field + b"X-A: 1\r\n" + field + MAIL).replace(b"\r\n", end)
     assert without(raw, US) == (before + b"X-A: 1\r\n" + MAIL).replace(b"\r\n", end)
+
+
+@pytest.mark.parametrize("line", HIDING.values(), ids=HIDING)
+def test_no_odd_line_hides_who_claims_to_be_us(line):
+    assert without(line + FORGED[0] + MAIL, US) == line + MAIL
 
 
 @pytest.mark.parametrize("field", OTHERS)
