@@ -46,7 +46,9 @@ def test_it_has_the_fields_that_every_mail_has_once():
     assert len(mail.get_all("Date")) == len(mail.get_all("Message-ID")) == len(mail.get_all("MIME-Version")) == 1
 
 
-@pytest.mark.parametrize("more", [{"text": "x"}, {"html": "x"}, {"subject": "x"}, {"attachments": [("a", b"x", None)]}, {"reply_to": "a@b.test"}])
+@pytest.mark.parametrize(
+    "more", [{"text": "x"}, {"html": "x"}, {"subject": "x"}, {"attachments": [("a", b"x", None)]}, {"reply_to": "a@b.test"}]
+)
 def test_what_a_raw_mail_would_leave_out_is_an_error(more):
     with pytest.raises(ConfigError, match="raw says it already; leave one of the two out"):
         sender().prepare(submission({"raw": b"From: shop@example.com\r\nTo: alice@far.test\r\n\r\nx\r\n", **more}))
