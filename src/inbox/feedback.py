@@ -1,7 +1,8 @@
 """What a mail that came in says of mail that we sent: it bounced, somebody complains, somebody answers. Pure but for looking up Message-IDs.
 
 Anybody can write such a mail, so it counts only as far as what it names is ours: it must name the Message-ID of a mail that left, which those know
-who had that mail, and it speaks for recipients of that mail only. Nobody can have an address suppressed that we never wrote to.
+who had that mail, and it speaks for recipients of that mail only. Nobody can have an address suppressed that we never wrote to; and a mail that
+was passed on with the Message-ID of its author, whom nobody vouches for, brings no bounces and complaints.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ def read(message: Message, mail: Mail, sent: Sent) -> tuple[SendingEvent, ...]:
         return ()
     if _may_report(message, mail):
         if (bounce := message.bounce) is not None:
-            return tuple(_bounced(bounce, _found([bounce.original_message_id, *_named(message)], sent), mail))
+            return tuple(_bounced(bounce, _secret(_found([bounce.original_message_id, *_named(message)], sent)), mail))
         if (complaint := message.complaint) is not None:
-            return tuple(_complained(complaint, _found([complaint.original_message_id, *_named(message)], sent), mail))
+            return tuple(_complained(complaint, _secret(_found([complaint.original_message_id, *_named(message)], sent)), mail))
     return tuple(_answered(message, mail, sent))
 
 
@@ -78,6 +79,18 @@ def _found(ids: Iterable[str | None], sent: Sent) -> Sequence[SendingEvent]:
     """Recipients of the first mail of ours among these Message-IDs."""
     asked = tuple(islice(dict.fromkeys(id_ for id_ in ids if id_), _MOST_IDS))
     return sent(*asked) if asked else ()
+
+
+def _secret(sent: Sequence[SendingEvent]) -> list[SendingEvent]:
+    """Those whose Message-ID only their recipients know: we made it, or Amazon SES did. One that came with a mail that was passed on is its author's,
+    who could otherwise have everybody suppressed whom his mail is forwarded to.
+    """
+    return [event for event in sent if event.mail is None or _is_secret(event, event.mail)]
+
+
+def _is_secret(event: SendingEvent, mail: str) -> bool:
+    name = (event.message_id or "").lstrip("<")
+    return event.key.startswith(f"{mail}.0:") or name.startswith(f"{mail}.") or "@" not in name
 
 
 def _bounced(bounce: Bounce, sent: Sequence[SendingEvent], mail: Mail) -> Iterator[SendingEvent]:

@@ -89,6 +89,20 @@ def test_nobody_can_bounce_for_somebody_who_did_not_have_the_mail(to_both):
     assert events(mail(complaint("victim@z.test")), to_both) == ()
 
 
+@pytest.mark.parametrize("text", [complaint(about="<theirs@evil.test>"), bounce("joe@x.test", about="<theirs@evil.test>")])
+def test_the_author_of_a_mail_that_is_forwarded_cannot_have_the_forward_stopped(event, text):
+    assert events(mail(text), [event(message_id="<theirs@evil.test>")], own="<theirs@evil.test>") == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "left_as", "named"),
+    [(0, "<of-a-program@example.com>", "<of-a-program@example.com>"), (1, "010001-ses", "<010001-ses@email.amazonses.com>")],
+)
+def test_a_name_that_only_recipients_know_counts(event, n, left_as, named):
+    (found,) = events(mail(complaint(about=named)), [event(n=n, message_id=left_as)], own=named)
+    assert found.type == "complaint"
+
+
 def test_our_own_mail_that_waits_to_leave_says_nothing(to_joe):
     assert [events(mail(bounce("joe@x.test"), source=source), to_joe) for source in ("send", "event")] == [(), ()]
 

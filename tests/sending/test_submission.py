@@ -46,6 +46,20 @@ def test_it_has_the_fields_that_every_mail_has_once():
     assert len(mail.get_all("Date")) == len(mail.get_all("Message-ID")) == len(mail.get_all("MIME-Version")) == 1
 
 
+@pytest.mark.parametrize(
+    "more", [{"text": "x"}, {"html": "x"}, {"subject": "x"}, {"attachments": [("a", b"x", None)]}, {"reply_to": "a@b.test"}]
+)
+def test_what_a_raw_mail_would_leave_out_is_an_error(more):
+    with pytest.raises(ConfigError, match="raw says it already; leave one of the two out"):
+        sender().prepare(submission({"raw": b"From: shop@example.com\r\nTo: alice@far.test\r\n\r\nx\r\n", **more}))
+
+
+@pytest.mark.parametrize("more", [{"text": "x"}, {"html": "x"}])
+def test_what_a_template_would_replace_is_an_error(more, tmp_path):
+    with pytest.raises(ConfigError, match="template says it already"):
+        sender().prepare(submission({"from_": "shop@example.com", "to": "alice@far.test", "template": tmp_path / "t.md", **more}))
+
+
 def test_blind_copies_get_the_mail_and_stand_nowhere():
     prepared = sender().prepare(submission({"from_": "shop@example.com", "to": "alice@far.test", "bcc": "boss@far.test", "text": "x"}))
     assert prepared.mail.envelope.recipients == ("alice@far.test", "boss@far.test")

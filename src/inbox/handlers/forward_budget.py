@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inbox.model import Mail, Step
     from inbox.ports import Memory
 
-RATES: Mapping[str, str] = {"same": "10/1d", "alike": "500/1d", "per_author": "1000/1h", "in_all": "off"}
+RATES: Mapping[str, str] = {"same": "10/1d", "alike": "2000/1d", "per_author": "1000/1h", "in_all": "off"}
 """Settings of `[handlers.forward]` and their defaults, all but `in_all` for one rule and one address that mail came to.
 
 `same`: one mail, by its Message-ID or by author and date. `alike`: mails of one author with the same subject and first line (what goes round

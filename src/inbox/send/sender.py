@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from inbox.errors import ConfigError
 from inbox.model import Envelope, Json, Mail, Plan, Raw, new_id
 from inbox.send.secret import return_path_secrets
-from inbox.send.submission import Party, Submission, author_of, from_header, octets
+from inbox.send.submission import Party, Submission, author_of, check_one_source, from_header, octets
 from inbox.send.unsubscribe import Subscriber, address_of
 from inbox.sending import SENT, SendingEvent, message_id_of, plan_to_send
 
@@ -82,6 +82,7 @@ class Sender:
 
     def prepare(self, wanted: Submission) -> Prepared:
         """The mail with its plan, ready to be kept. ConfigError, RenderingFailed."""
+        check_one_source(wanted)
         wanted, id_ = from_header(wanted), new_id()
         recipients = wanted.recipients()
         wanted, made_of = self._rendered(wanted, id_, recipients)

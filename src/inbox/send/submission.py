@@ -176,6 +176,19 @@ def from_header(wanted: Submission) -> Submission:
     return replace(wanted, to=groups[0], cc=groups[1], bcc=groups[2])
 
 
+_RAW_SAYS = ("template", "subject", "text", "html", "attachments", "reply_to")
+_TEMPLATE_SAYS = ("text", "html")
+
+
+def check_one_source(wanted: Submission) -> None:
+    """ConfigError for words that would be left out: a raw mail says all of it, a template has text and HTML."""
+    sources = (("raw", wanted.raw is not None, _RAW_SAYS), ("template", wanted.template is not None, _TEMPLATE_SAYS))
+    for source, given, others in sources:
+        for name in others if given else ():
+            if getattr(wanted, name) not in (None, ()):
+                raise ConfigError(f"{source} and {name} were given, and {source} says it already; leave one of the two out")
+
+
 def author_of(wanted: Submission) -> Party:
     """Whom the mail is from: as asked for, else as the raw mail says."""
     if wanted.from_:

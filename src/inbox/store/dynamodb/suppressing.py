@@ -9,6 +9,7 @@ from typing import Any
 from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import odd
 from inbox.store.dynamodb.table import Put
+from inbox.store.dynamodb.whole import scan
 from inbox.store.values import micros, moment, text
 from inbox.suppression import Suppression, folded
 
@@ -29,7 +30,7 @@ class Suppressing(Base):
 
     def suppressions(self, identity: str | None = None) -> Iterator[Suppression]:
         """The list, in no order, without those whose time is over; of one identity only, if it is named. The whole table is read for it."""
-        for entry in map(_entry, self._table.scan("begins_with(#pk, :kind)", {"kind": "suppressed#"})):
+        for entry in map(_entry, scan(self._table, "begins_with(#pk, :kind)", {"kind": "suppressed#"})):
             if entry.holds() and (identity is None or entry.identity == identity.lower()):
                 yield entry
 

@@ -100,7 +100,7 @@ class Table:
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """One item, as it is now."""
-        with self._asking("GetItem"):
+        with self.asking("GetItem"):
             answer = self.client.get_item(TableName=self.name, Key=typed_key(key), ConsistentRead=True)
         return plain_item(answer["Item"]) if answer.get("Item") else None
 
@@ -115,7 +115,7 @@ class Table:
             if not left:
                 return [found[key] for key in keys if key in found]
             wait()
-            with self._asking("BatchGetItem"):
+            with self.asking("BatchGetItem"):
                 answer = self.client.batch_get_item(RequestItems={self.name: {"Keys": left, "ConsistentRead": True}})
             for item in map(plain_item, answer["Responses"].get(self.name, ())):
                 found[item["pk"], item["sk"]] = item
@@ -124,23 +124,12 @@ class Table:
 
     def query(self, text: str, values: Mapping[str, Any], *, index: str | None = None, **more: Any) -> Iterator[dict[str, Any]]:
         """Items of one partition, by sort key, read in pages; strongly consistent unless an index is asked."""
-        ask = {"TableName": self.name, "KeyConditionExpression": text, "ConsistentRead": index is None, **_named(text, values), **more}
+        ask = {"TableName": self.name, "KeyConditionExpression": text, "ConsistentRead": index is None, **named(text, values), **more}
         if index is not None:
             ask["IndexName"] = index
         while True:
-            with self._asking("Query"):
+            with self.asking("Query"):
                 answer = self.client.query(**ask)
-            yield from map(plain_item, answer["Items"])
-            if not answer.get("LastEvaluatedKey"):
-                return
-            ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def scan(self, where: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Every item of the table that fits, in no order: it reads all of them, so it is for what operators seldom do."""
-        ask = {"TableName": self.name, "FilterExpression": where, "ConsistentRead": True, **_named(where, values)}
-        while True:
-            with self._asking("Scan"):
-                answer = self.client.scan(**ask)
             yield from map(plain_item, answer["Items"])
             if not answer.get("LastEvaluatedKey"):
                 return
@@ -154,13 +143,13 @@ class Table:
         """How many items of one partition fit."""
         ask = {"TableName": self.name, "KeyConditionExpression": text, "ConsistentRead": index is None, "Select": "COUNT"}
         ask |= (
-            _named(f"{text} {where or ''}", values)
+            named(f"{text} {where or ''}", values)
             | ({"FilterExpression": where} if where else {})
             | ({"IndexName": index} if index else {})
         )
         total = 0
         while True:
-            with self._asking("Query"):
+            with self.asking("Query"):
                 answer = self.client.query(**ask)
             total += int(answer["Count"])
             if not answer.get("LastEvaluatedKey"):
@@ -203,7 +192,7 @@ class Table:
         raise StoreError(f"table {self.name!r}: other writers were in the way of {name}; it is tried again")
 
     @contextmanager
-    def _asking(self, name: str) -> Iterator[None]:
+    def asking(self, name: str) -> Iterator[None]:
         try:
             with aws.calling(f"dynamodb:{name} {self.name}"):
                 yield
@@ -220,7 +209,7 @@ class Table:
         return StoreError(f"the store failed: {error}; what was not kept is tried again")
 
 
-def _named(text: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def named(text: str, values: Mapping[str, Any]) -> dict[str, Any]:
     names = {f"#{name}": name for name in re.findall(r"#(\w+)", text)}
     return {"ExpressionAttributeNames": names, "ExpressionAttributeValues": {f":{name}": typed(value) for name, value in values.items()}}
 
