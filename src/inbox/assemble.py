@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from inbox import perform
@@ -12,20 +12,19 @@ from inbox.books import Books
 from inbox.errors import ConfigError, Problem, RulesError
 from inbox.parsing import parse
 from inbox.plugins import Plugins
-from inbox.ports import Ledger, Queue
+from inbox.ports import NOTHING, Ledger, Queue
 from inbox.rules import Rules, Translated, check, load, load_text
-from inbox.send import notices
-from inbox.send.identities import Identities
-from inbox.send.outbound import Outbound
-from inbox.send.sender import Sender
-from inbox.send.transports import open_transport
-from inbox.sending import plan_to_send
+from inbox.sending import About, plan_to_send
 from inbox.store.inline import InlineQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from inbox.config import Settings
     from inbox.model import Receipt
     from inbox.ports import Counter
+    from inbox.send.outbound import Outbound
+    from inbox.send.sender import Sender
     from inbox.send.submission import Submission
     from inbox.store import SqliteStore
     from inbox.store.inline import InlineStore
@@ -49,7 +48,7 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
         settings=settings,
         memory=store.memory() if store else None,
         peek=store.memory(read_only=True) if store else None,
-        outbox=open_outbox(settings, store, counter),
+        outbox=LateOutbox(partial(open_outbox, settings, store, counter)),
         queue=queue_of(store),
         ledger=ledger_of(settings, store, counter),
         counter=counter,
@@ -59,6 +58,10 @@ def open_inbox(settings: Settings, store: InlineStore | None = None, counter: Co
 
 def _check_notifications(settings: Settings, plugins: Plugins, store: InlineStore | None) -> None:
     """ConfigError for notifications that the handler notify could not carry out, or that this store cannot keep."""
+    if not settings.notifications:
+        return
+    from inbox.send import notices  # noqa: PLC0415  few want them
+
     check = plugins.handlers.entries["notify"].check
     wanted = {name: notices.options(one, None, settings.hostname) for name, one in settings.notifications.items()}
     found = [
@@ -75,18 +78,43 @@ def ledger_of(settings: Settings, store: InlineStore | None, counter: Counter | 
     return Books(store, settings, counter) if isinstance(store, Ledger) else None
 
 
+class LateOutbox:
+    """The way out, opened when the first mail leaves: whoever only reads and judges does not wait for the tools of sending."""
+
+    def __init__(self, open_: Callable[[], Outbound]) -> None:
+        self._open = open_
+
+    @cached_property
+    def _outbox(self) -> Outbound:
+        return self._open()
+
+    def send(self, sender: str | None, recipients: Sequence[str], raw: bytes, *, about: About = NOTHING) -> str:
+        """As `Outbound.send`."""
+        return self._outbox.send(sender, recipients, raw, about=about)
+
+
 def open_outbox(settings: Settings, store: InlineStore | None = None, counter: Counter | None = None) -> Outbound:
     """The way out that the settings describe; with a store, what becomes of each recipient is noted there."""
+    from inbox.send.identities import Identities  # noqa: PLC0415  as LateOutbox
+    from inbox.send.outbound import Outbound  # noqa: PLC0415
+    from inbox.send.transports import open_transport  # noqa: PLC0415
+
     return Outbound(settings, Identities(settings), lambda url: open_transport(url, settings), ledger_of(settings, store, counter))
 
 
 def open_sender(settings: Settings, store: InlineStore) -> Sender:
     """What takes mail that is made here; no rules are needed for that."""
+    from inbox.send.identities import Identities  # noqa: PLC0415  as LateOutbox
+    from inbox.send.sender import Sender  # noqa: PLC0415
+
     return Sender(settings, Identities(settings), queue_of(store), ledger_of(settings, store))
 
 
 def open_dry_sender(settings: Settings) -> Sender:
     """The same without a store: what it prepares is kept nowhere."""
+    from inbox.send.identities import Identities  # noqa: PLC0415  as LateOutbox
+    from inbox.send.sender import Sender  # noqa: PLC0415
+
     return Sender(settings, Identities(settings))
 
 

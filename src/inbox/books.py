@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from inbox.ports import Ledger
 from inbox.reputation import bounce_class, history, is_soft, suppression_of, why_stop
-from inbox.send.notices import Keeping, noted
 from inbox.sending import SendingEvent, Standing
 from inbox.tables import Identity
 
@@ -57,6 +56,8 @@ class Books:
     def _written(self, events: Sequence[SendingEvent], entries: Mapping[str, Suppression]) -> Sequence[SendingEvent]:
         """Events, suppressions and what is to be told of them, in one transaction."""
         store, notifications = self._store, self._settings.notifications
+        from inbox.send.notices import Keeping, noted  # noqa: PLC0415  most mails come to nothing that is noted
+
         if not notifications or not isinstance(store, Keeping):
             return store.note(events, entries)
         return noted(store, lambda: self._store.note(events, entries), events, notifications, self._settings.hostname)
