@@ -422,3 +422,9 @@ def test_an_author_of_ours_is_not_munged_for_amazon(identity):
     raw = mail(author=b"Carol <carol@shop.example>")
     found = plan(arrival(raw, "carol@shop.example"), ours(identity, amazon=True), Wish(), zone(identity.signing_key), NOW)
     assert (found.form, found.sender) == ("pass", "carol@shop.example")
+
+
+def test_a_mail_that_cannot_have_the_form_that_the_rule_wants_fails_at_once_and_names_the_form_that_can_be(identity):
+    raw = mail().replace(b"Subject:", b"no field\r\nSubject:")
+    with pytest.raises(Failed, match=r"5\.6\.0 munge not possible: its header has a line that is no field; method: wrap"):
+        plan(arrival(raw), ours(identity), Wish("munge"), zone(identity.signing_key), NOW)

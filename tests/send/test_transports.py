@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
@@ -300,3 +301,19 @@ def test_doctor_asks_each_way_out(tmp_path):
         said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     assert f"ok       transport: 127.0.0.1:{far.port} answers" in said
     assert f"ok       transport of example.com: mail is written to {tmp_path}/out" in said and "relay:" not in said
+
+
+@pytest.mark.parametrize("more", ["550 5.7.1 for somebody else", "250 2.0.0 once more", "421 4.4.2 idle for too long"])
+def test_what_is_said_out_of_turn_on_a_kept_connection_is_no_answer_to_the_next_mail(more):
+    with FarServer(act=answering({"dot": f"250 2.0.0 taken\r\n{more}"})) as far:
+        transport = SmtpTransport(Server("127.0.0.1", far.port, timeout=5))
+        found = [states(transport.deliver(letter())) for _ in range(3) if waited(transport)]
+        transport.close()
+    assert found == [{"a@s.test": "delivered"}] * 3
+
+
+def waited(transport):
+    """Until what the server said out of turn is here, where a connection is kept."""
+    for _, session in transport._pool._kept.sessions:
+        select.select([] if session.received else [session.sock], [], [], 5)
+    return True

@@ -120,12 +120,14 @@ class _Planning:
 
     def plan(self) -> Forwarding:
         tried: list[str] = []
+        made = False
         for form, why in self._forms():
             try:
                 found = self._made(form, why)
             except NotPossible as error:
                 tried.append(f"{form} not possible: {error}")
                 continue
+            made = True
             if self.wish.method != "auto" or found.prediction.taken:
                 return replace(found, reasons=(*found.reasons, *tried))
             if found.prediction.unknown:
@@ -133,6 +135,8 @@ class _Planning:
             tried.append(f"{form} would find: {found.prediction}")
         if self.wish.otherwise == "refuse":
             raise Failed(f"5.7.26 not passed on, since the next hop would not believe it; {'; '.join(tried)}")
+        if not made:
+            raise Failed(f"5.6.0 {'; '.join(tried)}; method: wrap passes on whatever comes")
         raise Deferred(
             f"{self.ours.domain} would not be believed: make its key (inbox identity add {self.ours.domain}); {'; '.join(tried)}"
         )

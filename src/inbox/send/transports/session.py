@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import select
 import smtplib
 import socket
 import ssl
@@ -93,6 +94,15 @@ class Session(smtplib.SMTP):
         """The server as answers name it, and how the mail went there."""
         secured = (", TLS, certificate checked" if self.verified else ", TLS") if self.secured else ""
         return f"{self.server}{secured}"
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the server has said nothing that nobody asked for, nor ended the connection: what it says next is an answer to us."""
+        if self.sock is None or self.received:
+            return False
+        waiting = select.poll()
+        waiting.register(self.sock, select.POLLIN)
+        return not waiting.poll(0)
 
     def put(self, octets: bytes) -> None:
         """Send in pieces: a large mail over a slow line takes its time, but each piece must go on."""

@@ -78,7 +78,12 @@ class Line:
         return self.server, self.address
 
     def kept(self) -> Session | None:
-        return self.pool.take(self.key)
+        """A kept connection; one on which something was said out of turn is closed, or it would be taken for the answer to this mail."""
+        while (session := self.pool.take(self.key)) is not None:
+            if session.quiet:
+                return session
+            session.close()
+        return None
 
     def fresh(self) -> Session:
         """A new connection; Deferred when there is none to be had."""
