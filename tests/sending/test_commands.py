@@ -142,6 +142,7 @@ def test_a_job_that_is_run_again_with_its_key_sends_to_nobody_twice(office, inbo
         (["--each", "p.csv"], 2, "p.csv cannot be read"),
         ([*USUAL], 2, "there is no recipient; say whom the mail is for: --to ADDR"),
         ([*USUAL, "--to", "a@far.test", "--header", "nonsense"], 2, "write NAME:VALUE"),
+        ([*USUAL, "--to", "a@far.test", "--each", "people.csv"], 2, "--each says to whom, in its column `to`; leave --to out"),
         ([*USUAL, "--to", "a@far.test", "--wait", "--dry-run"], 2, "--wait is for one mail that is sent"),
     ],
 )

@@ -54,6 +54,20 @@ def test_what_a_raw_mail_would_leave_out_is_an_error(more):
         sender().prepare(submission({"raw": b"From: shop@example.com\r\nTo: alice@far.test\r\n\r\nx\r\n", **more}))
 
 
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"Hello Alice,\nhow are you?\n", "does not begin with a header field, but with 'Hello Alice,'; give a text as --text FILE"),
+        (b"", "does not begin with a header field"),
+        (b"From: a@example.com\nFrom: b@example.com\n\nx\n", "more than one field From"),
+    ],
+)
+def test_octets_that_are_no_mail_are_an_error(raw, why):
+    with pytest.raises(ConfigError) as caught:
+        sender().prepare(submission({"raw": raw, "from_": "shop@example.com", "to": "alice@far.test"}))
+    assert why in str(caught.value)
+
+
 @pytest.mark.parametrize("more", [{"text": "x"}, {"html": "x"}])
 def test_what_a_template_would_replace_is_an_error(more, tmp_path):
     with pytest.raises(ConfigError, match="template says it already"):

@@ -57,6 +57,8 @@ def send(settings: Settings, *, each: Path | None, wait: bool, dry_run: bool, as
 
     if wait and (each or dry_run):
         raise click.UsageError("--wait is for one mail that is sent; --each and --dry-run go without")
+    if each and words["to"]:
+        raise click.UsageError("--each says to whom, in its column `to`; leave --to out")
     try:
         wanted = submission_of(**words)
         if dry_run:

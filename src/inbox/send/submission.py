@@ -14,7 +14,7 @@ from inbox.errors import ConfigError
 from inbox.send import headers as guard
 from inbox.send.attachments import Attachment
 from inbox.send.compose import Draft, compose, crlf, on_top
-from inbox.send.fields import field_of, without
+from inbox.send.fields import field_of, fields_of, without
 
 MOST_RECIPIENTS = 100
 """Of one mail (RFC 5321 section 4.5.3.1.8 lets servers take no more): for many there is one mail each."""
@@ -24,6 +24,7 @@ _OWN = frozenset(
     ("from", "to", "cc", "bcc", "subject", "date", "message-id", "sender", "return-path", "received", "dkim-signature", "mime-version")
 )
 _OWN_PREFIX = ("content-", "resent-", "arc-")
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _URL = re.compile(r"(https://|mailto:)[!#-;=?-~]{1,800}")
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
@@ -204,6 +205,7 @@ def author_of(wanted: Submission) -> Party:
 def _completed(raw: bytes, author: Party, message_id: str, fields: Sequence[bytes], now: datetime) -> bytes:
     """A raw mail with CRLF only, without Bcc, and with the fields that every mail has."""
     mail = without(crlf(raw), ("bcc", "resent-bcc", "return-path"))
+    _check_raw(mail)
     missing = []
     if field_of(mail, "from") is None:
         missing.append(guard.addresses("From", [author]))
@@ -212,6 +214,15 @@ def _completed(raw: bytes, author: Party, message_id: str, fields: Sequence[byte
     if field_of(mail, "message-id") is None:
         missing.append(guard.tokens("Message-ID", [message_id]))
     return on_top(mail, [*missing, *fields])
+
+
+def _check_raw(mail: bytes) -> None:
+    """ConfigError for what is no mail, such as a text, and for two authors' fields, of which each server would believe another one."""
+    if not _FIELD.match(mail):
+        line = mail[:60].partition(b"\r\n")[0].decode("ascii", "backslashreplace")
+        raise ConfigError(f"the raw mail does not begin with a header field, but with {line!r}; give a text as --text FILE")
+    if len(list(fields_of(mail, "from"))) > 1:
+        raise ConfigError("the raw mail has more than one field From; leave one")
 
 
 def _checked_headers(headers: Mapping[str, str]) -> list[bytes]:
