@@ -29,6 +29,7 @@ FLOORS = {
         "networks",
         "next_hops",
         "origins",
+        "findable",
         "queries",
         "rates",
         "experiments",

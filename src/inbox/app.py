@@ -22,6 +22,7 @@ from inbox import feedback, perform
 from inbox.config import Settings
 from inbox.copies import copy_of
 from inbox.errors import Deferred, StoreError
+from inbox.findable import Findable
 from inbox.inspect import MailFacts, Materials
 from inbox.model import Envelope, Mail, OutcomeState, Plan, Receipt, Reply, Step
 from inbox.options import with_secrets
@@ -29,7 +30,6 @@ from inbox.parsing import parse
 from inbox.perform import Ended
 from inbox.plugins import Plugins
 from inbox.ports import Budget, Counter, Journal, Ledger, Memory, Outbox, Queue
-from inbox.queries import Findable
 from inbox.rules import RELAY_DENIED, Rules, decide, expand, load
 from inbox.send.return_paths import is_srs, with_return_paths
 from inbox.sending import SENT, SendingEvent, expired, plan_to_send

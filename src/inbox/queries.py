@@ -14,25 +14,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from inbox.errors import InboxError
+from inbox.findable import STATES
 
-
-class Findable(NamedTuple):
-    """What a search finds a mail by: its subject, who it is from and for (names and addresses), its text, the names of its files.
-
-    `files` None: it has none.
-    """
-
-    subject: str | None
-    senders: str
-    recipients: str
-    text: str | None
-    files: str | None = None
-
-
-STATES = ("kept", "waiting", "settled", "dead", "quarantined")
 _HAS = ("attachment",)
 _TOKEN = re.compile(r'\s*(?:(-?\(|\))|(-?)(?:([A-Za-z_]+):)?(?:"((?:[^"\\]|\\.)*)"|([^\s()"]*)))')
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)i?b?", re.IGNORECASE)

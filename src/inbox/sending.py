@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from inbox.model import Decision, Json, Mail, Plan, Step, id_time, isoformat
 
+NOTICE = "event"
+"""Envelope source of mails that hold an event, to be told to somebody."""
+
 SENT = "send"
 """Envelope source of a mail that was made here to leave: no rule judges it, its plan was kept with it."""
 

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from inbox.aws.names import Account, Bucket, Check, Endpoint, Topic, Word
 from inbox.aws.names import Identity as SesIdentity
 from inbox.networks import Filters, check_name_server, read_network
-from inbox.next_hops import check_next_hop
 from inbox.options import Reference, Seconds
 from inbox.parsing.domains import normal_domain
 from inbox.parsing.limits import DEFAULT
@@ -59,6 +58,12 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _next_hop(url: str) -> str:
+    from inbox.next_hops import check_next_hop  # noqa: PLC0415  only where a way out is set
+
+    return check_next_hop(url)
+
+
 def _folder(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is no folder; name one, or one that can be made")
@@ -91,7 +96,7 @@ Selector = Annotated[str, AfterValidator(_selector)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 NameServer = Annotated[str, AfterValidator(check_name_server)]
-TransportUrl = Annotated[str, AfterValidator(check_next_hop)]
+TransportUrl = Annotated[str, AfterValidator(_next_hop)]
 Positive = Annotated[Seconds, Field(gt=0)]
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbox.errors import NotFound
-from inbox.queries import Findable
+from inbox.findable import Findable
 from inbox.store import open_store
 
 

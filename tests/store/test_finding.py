@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbox.errors import NotFound
+from inbox.findable import Findable
 from inbox.model import Envelope, Mail, Raw
-from inbox.queries import Findable, QueryError, read_query
+from inbox.queries import QueryError, read_query
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MAILS = [

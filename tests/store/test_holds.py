@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from inbox.queries import Findable, read_query
+from inbox.findable import Findable
+from inbox.queries import read_query
 
 
 def soon(seconds: float = 60) -> datetime:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inbox.errors import Failed, NotFound
+from inbox.findable import Findable
 from inbox.model import Envelope, Mail, Row
-from inbox.queries import Findable
 from kept_rows import rows_of
 from waiting import until
 

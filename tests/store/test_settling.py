@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from inbox.findable import Findable
 from inbox.model import Plan, Row
 from inbox.perform import Ended
-from inbox.queries import Findable
 from inbox.store import Settlement, open_store
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from inbox.cli import NO, OK
 from inbox.cli.common import common, open_store, print_json, visible
 from inbox.cli.trace import event_lines, receipt_lines
 from inbox.errors import ConfigError, NotFound
+from inbox.findable import STATES
 from inbox.model import isoformat
-from inbox.queries import STATES
 
 if TYPE_CHECKING:
     from inbox.config import Settings

@@ -11,13 +11,11 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from inbox.auth.dns import Dns, make_resolver
-from inbox.auth.reported import Reported, reported
-from inbox.auth.results import Results, author_of
-from inbox.auth.results_field import write_results, write_spf
-
 if TYPE_CHECKING:
     from inbox import Message
+    from inbox.auth.dns import Dns
+    from inbox.auth.reported import Reported
+    from inbox.auth.results import Results
     from inbox.model import Mail
 
 _MAILS = 16
@@ -68,10 +66,14 @@ class Authentication:
 
     def results(self, mail: Mail, message: Message, settings: Mapping[str, Any]) -> str:
         """All of it in the words of Authentication-Results (RFC 8601), without the name of the server that says it."""
+        from inbox.auth.results_field import write_results  # noqa: PLC0415  loaded when somebody asks: most rules do not
+
         return write_results(self._of(mail, message, settings))
 
     def received_spf(self, mail: Mail, message: Message, settings: Mapping[str, Any]) -> str | None:
         """SPF in the words of Received-SPF (RFC 7208 section 9.1), without the name of the server; absent without a client's address."""
+        from inbox.auth.results_field import write_spf  # noqa: PLC0415  as above
+
         return write_spf(self._of(mail, message, settings))
 
     @property
@@ -90,6 +92,9 @@ class Authentication:
         }
 
     def _of(self, mail: Mail, message: Message, settings: Mapping[str, Any]) -> Results:
+        from inbox.auth.dns import Dns, make_resolver  # noqa: PLC0415  as above
+        from inbox.auth.results import Results, author_of  # noqa: PLC0415  as above
+
         known = self._known.get(mail.id)
         if known is None:
             servers = tuple(settings.get("nameservers", ()))
@@ -108,6 +113,8 @@ def _reported(mail: Mail, settings: Mapping[str, Any]) -> Reported | None:
     servers = frozenset(name.lower() for name in settings.get("trusted", ()))
     if not servers or not mail.envelope.ip:
         return None
+    from inbox.auth.reported import reported  # noqa: PLC0415  few have such a server
+
     client = ip_address(mail.envelope.ip)
     client = getattr(client, "ipv4_mapped", None) or client
     networks = [ip_network(text) for text in settings.get("trusted_from", ())]

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from inbox.auth.results_field import without
-from inbox.auth.trace import received
 from inbox.errors import Deferred, Failed
 from inbox.handlers import budgets
 from inbox.handlers.forward_budget import RATES, refuse_rounds
 from inbox.send import headers as guard
-from inbox.send.forwarding import Arrival, Wish
-from inbox.send.srs import id_of
 from inbox.sending import About
 
 if TYPE_CHECKING:
@@ -20,6 +16,7 @@ if TYPE_CHECKING:
     from inbox.model import Mail, Step
     from inbox.ports import Facts, Memory, Outbox
     from inbox.send.forwarder import Forwarder
+    from inbox.send.forwarding import Arrival
 
 MOST_HOPS, MOST_LOOPS, MOST_TO = 50, 10, 100
 Even = Literal["spam", "virus", "dmarc"]
@@ -58,6 +55,8 @@ def forward(
     kinds = {even} if isinstance(even, str) else {*(even or ())}
     refuse_bad(facts, kinds, vouched=forwarder.vouched(mail))
     ours = from_ or (own[0] if own else "")
+    from inbox.send.forwarding import Wish  # noqa: PLC0415  loaded with the first mail that is passed on
+
     wish = Wish(method, otherwise, None if arc == "auto" else arc, from_)
     results = facts.get("authentication.results") if forwarder.looks(mail) else None
     said, kept = (results if isinstance(results, str) else None), (mail.id if memory.sender_of(mail.id) else None)
@@ -102,6 +101,9 @@ def _arrival(
 ) -> Arrival:
     """The mail as the planner takes it: without results that claim to be ours, our trace fields to stand above it."""
     own = step.recipients or mail.envelope.recipients
+    from inbox.auth.results_field import without  # noqa: PLC0415  as in `forward`
+    from inbox.send.forwarding import Arrival  # noqa: PLC0415
+
     return Arrival(
         without(mail.raw, frozenset((forwarder.authserv_id.lower(),))),
         message,
@@ -120,6 +122,8 @@ def _trace(mail: Mail, own: tuple[str, ...], results: str | None, forwarder: For
     """Our results, our Received (RFC 5321 section 4.4), and a loop header for each address; the same mail gives the same octets."""
     said = [guard.field("Authentication-Results", f"{forwarder.authserv_id}; {results}")] if results else []
     loops = [guard.field("X-Inbox-Loop", address) for address in own[:MOST_LOOPS]]
+    from inbox.auth.trace import received  # noqa: PLC0415  as in `forward`
+
     return b"".join([*said, received(mail, forwarder.host, own), *loops])
 
 
@@ -141,6 +145,8 @@ def forward_bounce(
     refuse_loop(message, step.recipients)
     refuse_rounds(mail, message, step, memory, settings)
     ours = f"postmaster@{step.recipients[0].rpartition('@')[2]}"
+    from inbox.send.forwarding import Wish  # noqa: PLC0415  as in `forward`
+
     found = forwarder.plan(_arrival(mail, message, step, [home], None, forwarder), ours, Wish())
     answer = outbox.send(found.sender, found.to, found.raw, about=About(mail.id, step.n))
     return f"{answer}; {found}"
@@ -148,6 +154,8 @@ def forward_bounce(
 
 def _home(to: str, memory: Memory) -> str:
     """The address that a return path stands for."""
+    from inbox.send.srs import id_of  # noqa: PLC0415  as in `forward`
+
     if (kept := id_of(to)) is None:
         return to
     if (sender := memory.sender_of(kept)) is None:

@@ -13,7 +13,7 @@ from inbox.handlers import aws_names, webhook
 from inbox.options import Seconds, Secret
 from inbox.send import headers as guard
 from inbox.send.compose import Draft, compose
-from inbox.send.notices import SOURCE
+from inbox.sending import NOTICE
 
 if TYPE_CHECKING:
     from inbox import Message
@@ -44,7 +44,7 @@ def notify(
     address that the mail came to. timeout: for what is posted. E-mail has the null sender and says that a program wrote it; about mail that such an
     e-mail of ours is, none is sent, so that notifications cannot chase each other.
     """
-    about_event = mail.envelope.source == SOURCE
+    about_event = mail.envelope.source == NOTICE
     words = guard.clean(_event_words(mail) if about_event else text)[:_MOST_TEXT]
     if re.match(r"https?://", to, re.IGNORECASE):
         content = _event(mail) if about_event else _payload(mail, message, step, words)
@@ -110,7 +110,7 @@ def _mailed(mail: Mail, step: Step, outbox: Outbox, to: str, words: str, from_: 
     if own is None:
         raise Failed("there is no address to write from; give the option from")
     text = f"{words}\n\nmail {mail.id}, {step.rule}\n"
-    if mail.envelope.source == SOURCE:
+    if mail.envelope.source == NOTICE:
         text += f"\n{json.dumps(json.loads(_event(mail)), indent=2, ensure_ascii=False)}\n"
     draft = Draft(
         from_=("", own),

@@ -19,11 +19,8 @@ from inbox.aws.ses_events import event_json
 from inbox.errors import NotFound
 from inbox.model import Envelope, Mail, Plan, Step
 from inbox.send import headers as guard
-from inbox.sending import SENT, EventType, SendingEvent
+from inbox.sending import NOTICE, SENT, EventType, SendingEvent
 from inbox.tables import Notification
-
-SOURCE = "event"
-"""The source of mails that hold an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def notices(
         for name, notification in notifications.items():
             if _wants(notification, event):
                 raw = _raw(event, sent(event))
-                mail = Mail.of(raw, Envelope(None, (), source=SOURCE), source_key=f"{SOURCE}:{name}:{event.key}")
+                mail = Mail.of(raw, Envelope(None, (), source=NOTICE), source_key=f"{NOTICE}:{name}:{event.key}")
                 yield mail, Plan("", steps=(Step(1, name, "notify", options(notification, event.identity, hostname)),))
 
 

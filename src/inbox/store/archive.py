@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from inbox.errors import NotFound
+from inbox.findable import STATES, Findable
 from inbox.model import ACCEPTED, Json, Mail, Receipt
-from inbox.queries import STATES, Findable
 from inbox.store.base import Base, index
 from inbox.store.values import MAIL_COLUMNS, SUMMARY_COLUMNS, Summary, mail_of, moment, outcome_of, plan_of, summary_of
 

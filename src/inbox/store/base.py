@@ -6,8 +6,8 @@ import sqlite3
 from datetime import UTC, datetime
 
 from inbox.errors import NotFound
+from inbox.findable import Findable
 from inbox.model import Outcome, Plan
-from inbox.queries import Findable
 from inbox.sending import SENT
 from inbox.store.blobs import Blobs
 from inbox.store.connections import Connections

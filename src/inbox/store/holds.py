@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from inbox.findable import Findable
 from inbox.model import Mail, MailState, Plan, new_id
-from inbox.queries import Findable
 from inbox.store.arrivals import Arrivals
 from inbox.store.claims import Claim
 from inbox.store.inline import Arrived

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from inbox.deadline import TimeUp
 from inbox.errors import Deferred, StoreError
+from inbox.findable import Findable
 from inbox.model import Mail, MailState, Plan, Receipt, new_id
 from inbox.perform import Run, earlier
 from inbox.ports import Journal, Memory
-from inbox.queries import Findable
 from inbox.store.claims import Claim
 from inbox.suppression import Suppression
 

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from inbox.errors import Failed
+from inbox.findable import Findable
 from inbox.model import Mail, MailState, OutcomeState, Plan
 from inbox.perform import Ended, mail_state, next_step
-from inbox.queries import Findable
 from inbox.store.base import INDEX, Base, tags, words_of
 from inbox.store.rows import write_rows
 from inbox.store.values import micros, text, to_json

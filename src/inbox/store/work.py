@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from inbox.findable import Findable
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Row
 from inbox.perform import ENDED, mail_state, next_step, put_off
-from inbox.queries import Findable
 from inbox.store.base import Base, index
 from inbox.store.claims import Claim
 from inbox.store.leases import BY_HAND, HELD, STRIKES, alive, until_of

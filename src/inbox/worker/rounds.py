@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from inbox.deadline import TimeUp, time_limit
 from inbox.errors import Deferred, Failed, StoreError
+from inbox.findable import Findable
 from inbox.model import Mail, MailState, Outcome, OutcomeState, Plan, Receipt, Step
 from inbox.perform import Ended, earlier, gave_up, ready, refusals, skipped, with_skips
 from inbox.plugins import BUILTINS
-from inbox.queries import Findable
 from inbox.store import Settlement
 from inbox.worker.slot import Slot
 

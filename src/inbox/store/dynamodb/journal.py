@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from inbox.errors import StoreError
+from inbox.findable import Findable
 from inbox.model import Mail, MailState, Outcome, Plan, Row
 from inbox.perform import mail_state, next_step
-from inbox.queries import Findable
 from inbox.store.dynamodb.base import Base
 from inbox.store.dynamodb.layout import mail_key, open_for_work, outcome_key, plan_key, raw_key, step_key
 from inbox.store.dynamodb.mails import WORKABLE, Found, outcome_attributes, plan_json
