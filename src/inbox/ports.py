@@ -27,7 +27,12 @@ class Noted:
 
 
 class Facts(Protocol):
-    """The facts of one mail: computed when asked for, each at most once, never raising."""
+    """The facts of one mail: computed when asked for, each at most once, never raising.
+
+    `failed`: those that could not be had, through no doing of the mail; what they say instead is no reason to refuse anything for good.
+    """
+
+    failed: set[str]
 
     def get(self, name: str) -> Value:
         """The value of a fact, or None when it is absent or failed."""

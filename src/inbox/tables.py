@@ -58,6 +58,12 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?", text):
+        raise ValueError(f"{text!r} is no name of a server; write mx.example.com")
+    return text
+
+
 def _next_hop(url: str) -> str:
     from inbox.next_hops import check_next_hop  # noqa: PLC0415  only where a way out is set
 
@@ -244,7 +250,7 @@ LOCAL = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/1
 class Trace(Table):
     """Header fields that copies of a mail bear above its own octets: Received, Authentication-Results, Received-SPF."""
 
-    authserv_id: str | None = None  # who says it, in Authentication-Results (RFC 8601); None: `hostname`
+    authserv_id: Annotated[str, AfterValidator(_host)] | None = None  # who says it, in Authentication-Results (RFC 8601); None: `hostname`
     authentication: bool = True  # whether they say what SPF, DKIM, DMARC and ARC found: DNS is asked for each mail
     local: tuple[NetworkText, ...] = LOCAL  # clients of which they do not say it: programs of one's own; nor do they of who logged in
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inbox.errors import RulesError
+from inbox.errors import Deferred, Failed, RulesError
+from inbox.handlers.forward import refuse_bad
 from inbox.testing import make_mail
 
 TO_TEAM = {"forward": {"to": "team@corp.test"}}
@@ -133,3 +134,31 @@ def test_an_address_out_of_a_mail_that_is_none_is_given_up_and_sends_nothing(inb
     box = inbox_for(rule({"forward": {"to": "{subject}@corp.test"}}), outbox=open_outbox(validate({"relay": {"port": 9}})))
     outcome = box.process(make_mail(subject="a@evil.test>, <b")).outcomes[0]
     assert outcome.state == "dead" and "is not an address" in outcome.detail
+
+
+@pytest.mark.parametrize("to", ["{subject}", "{sender}", "x@{where}", "{header.x}", "{set.a}{subject}", "a@b.test{subject}"])
+def test_a_mail_must_not_choose_the_domain_that_it_goes_to(inbox_for, rule, to):
+    with pytest.raises(RulesError, match="lets a mail choose where it goes; write the domain out"):
+        inbox_for(rule({"forward": {"to": to}}))
+
+
+@pytest.mark.parametrize("to", ["{recipient}", "{subject}@corp.test"])
+def test_what_the_rules_fill_in_may_be_the_whole_address(inbox_for, rule, to):
+    inbox_for(rule({"forward": {"to": to}}))
+
+
+def test_what_a_scanner_says_that_is_away_is_no_reason_to_give_up():
+    class Facts:
+        failed = frozenset(("virus",))
+
+        def get(self, name):
+            return "error" if name == "virus" else None
+
+        def note(self, name):
+            return "no answer"
+
+    with pytest.raises(Deferred, match="not known yet whether it is virus: no answer"):
+        refuse_bad(Facts(), set(), vouched=True)
+    Facts.failed = frozenset()
+    with pytest.raises(Failed, match="virus is not passed on"):
+        refuse_bad(Facts(), set(), vouched=True)

@@ -61,6 +61,7 @@ GARBAGE = {
         b"HTTP/1.1 403 Unauthorized\r\nContent-Length: 0\r\n\r\n",
         b'HTTP/1.1 500 Internal\r\nContent-Length: 18\r\n\r\n{"error": "sorry"}\n',
         b"HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n" + b'{"score": 1, "action": "explode", "symbols": {}}\n',
+        b'HTTP/1.1 200 OK\r\n\r\n{"score": NaN, "action": "no action", "symbols": {}}\n',
         b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000,
         b"220 mail.example.org ESMTP\r\n",
     ],

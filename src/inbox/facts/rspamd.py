@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,6 @@ def read_report(status: int, body: bytes) -> Report:
         report = Report(said["action"], float(said["score"]), tuple(said["symbols"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Garbled(body) from None
-    if report.action not in ACTIONS:
+    if report.action not in ACTIONS or not math.isfinite(report.score):
         raise Garbled(body)
     return report

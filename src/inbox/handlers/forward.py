@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_HOPS, MOST_LOOPS, MOST_TO = 50, 10, 100
 Even = Literal["spam", "virus", "dmarc"]
+_FIXED = re.compile(r"\{(?:recipient|set\.[^{}]*)\}")
+"""Placeholders that the rules fill in, and not the mail: whom we take mail for, and what a rule has set."""
 _CHECKED: tuple[Even, ...] = ("virus", "spam")
 
 
@@ -89,6 +92,8 @@ def _bad(facts: Facts, kind: Even) -> str | None:
     """What says that a mail is spam, or has a virus; Deferred when a scanner that there is could not be asked."""
     for name in (kind, f"verdict.{kind}"):
         value = facts.get(name)
+        if name in facts.failed:
+            raise Deferred(f"it is not known yet whether it is {kind}: {facts.note(name)}")
         if value not in (None, False, "pass", "gray", "processing_failed", "disabled"):
             return f"{name} is {str(value).lower()}"
         if value is None and (facts.note(name) or "").startswith(("fact failed", "deferred")):
@@ -200,8 +205,10 @@ def check(options: Mapping[str, Any], recipients: tuple[str, ...], settings: Map
 
 
 def _problems(option: str, address: str) -> Iterator[str]:
-    """A text with placeholders is checked when they are filled in."""
+    """A text with placeholders is checked when they are filled in; but a domain that the mail could choose would make a relay for everybody."""
     if "{" in address:
+        if option == "to" and "{" in _FIXED.sub("", address.rpartition("@")[2]):
+            yield f"to: {address} lets a mail choose where it goes; write the domain out, {{name}}@corp.example, or use {{recipient}}"
         return
     try:
         guard.check_address(address)
