@@ -73,6 +73,16 @@ def says(answer: bytes):
     return behave
 
 
+def says_early(answer: bytes):
+    """The answer when the mail has only begun, and the end of the connection."""
+
+    def behave(server, connection):
+        connection.recv(100)
+        connection.sendall(answer)
+
+    return behave
+
+
 def says_for_ever(server, connection):
     read_all(connection)
     while not server.over.is_set():

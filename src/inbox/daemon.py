@@ -106,7 +106,7 @@ class Daemon:
         sending, folder = self.settings.sending, self.settings.dir
         if not sending.unsubscribe_url:
             return None
-        return Unsubscribing(self.store, lambda: return_path_secrets(sending.secret, folder))
+        return Unsubscribing(self.store, self.box.ledger.note, lambda: return_path_secrets(sending.secret, folder))
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         _LOG.info("draining")

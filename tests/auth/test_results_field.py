@@ -157,6 +157,14 @@ TRUST = [
     ("only behind a second Received", HOP + HOP + GENUINE + MAIL, False),
     ("behind a field of the sender", HOP + b"From: x@y\r\n" + GENUINE + MAIL, False),
     ("another server", OTHERS[0] + HOP + MAIL, False),
+    ("with a version", GENUINE.replace(b".com;", b".com 1;") + HOP + MAIL, True),
+    ("folded behind the colon", GENUINE.replace(b": mx", b":\r\n\tmx") + HOP + MAIL, True),
+    ("a name in quotes", HOP + GENUINE.replace(b"mx.example.com;", b'"mx.example.com";') + MAIL, False),
+    ("a name with a quoted pair", HOP + GENUINE.replace(b"mx.example.com;", b'"mx\\.example.com";') + MAIL, False),
+    ("a name behind a comment", HOP + GENUINE.replace(b"mx.", b"(x) mx.") + MAIL, False),
+    ("a name before a comment", HOP + GENUINE.replace(b".com;", b".com (x);") + MAIL, False),
+    ("a name before a space that is none", HOP + GENUINE.replace(b".com;", b".com\xa0;") + MAIL, False),
+    ("a blank before the colon", HOP + GENUINE.replace(b"Results:", b"Results :") + MAIL, False),
 ]
 
 

@@ -20,9 +20,10 @@ RULES = "version: 1\ndomains: [example.com]\nrules: []\ndefault: [discard]\n"
 BOUNCE = {"subtype": "permanent/no_email", "detail": "550 5.1.1 no such user"}
 
 
-def event(kind: str = "bounce", mail: str = "m1", minutes: float = 1, **more) -> SendingEvent:
+def event(kind: str = "bounce", mail: str | None = "m1", minutes: float = 1, **more) -> SendingEvent:
     about = {"mail": mail, "recipient": "joe@x.test", "identity": "example.com", "message_id": f"<{mail}.1@example.com>"} | more
-    return SendingEvent(f"{mail}.1:joe@x.test:{kind}", kind, NOW + timedelta(minutes=minutes), **about)
+    key = about.pop("key", f"{mail}.1:joe@x.test:{kind}")
+    return SendingEvent(key, kind, NOW + timedelta(minutes=minutes), **about)
 
 
 @pytest.fixture
@@ -80,6 +81,16 @@ def test_who_is_told_of_what_is_as_the_settings_say(note, asked, kinds):
 
 def test_each_notification_tells_for_itself(note):
     assert len(note([event()], ops={"to": "ops@corp.test"}, crm={"to": "https://crm.test/events"})) == 2
+
+
+def test_e_mails_about_e_mails_that_tell_do_not_go_on_for_ever(note):
+    """Amazon SES tells of the notices that leave through it, too, as of any mail of the account."""
+    readers = {"ops": {"to": "ops@corp.test", "events": ["delivery"]}, "boss": {"to": "boss@corp.test", "events": ["delivery"]}}
+    told = {"crm": {"to": "https://crm.test/events", "events": ["delivery"]}}
+    for recipient in ("OPS@corp.test", "boss@corp.test"):
+        assert note([event("delivery", mail=None, key=recipient, recipient=recipient)], **readers) == []
+        assert len(note([event("delivery", mail=None, key=f"{recipient}2", recipient=recipient)], **readers, **told)) == 1
+    assert len(note([event("delivery")], **readers)) == 2
 
 
 def test_neither_is_there_without_the_other(store):

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from false_scanners import FalseServer, closes_after_the_mail, closes_at_once, hangs, in_crumbs, late, resets, says, says_for_ever
+from false_scanners import (
+    FalseServer,
+    closes_after_the_mail,
+    closes_at_once,
+    hangs,
+    in_crumbs,
+    late,
+    resets,
+    says,
+    says_early,
+    says_for_ever,
+)
 from inbox.config import validate
 from inbox.errors import ConfigError, Deferred
 from inbox.plugins import Plugins
@@ -63,6 +74,7 @@ GARBAGE = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n" + b'{"score": 1, "action": "explode", "symbols": {}}\n',
         b'HTTP/1.1 200 OK\r\n\r\n{"score": NaN, "action": "no action", "symbols": {}}\n',
         b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000,
+        b'HTTP/1.1 200 OK\r\n\r\n{"action": "no action", "symbols": {}, "score": 1' + b"0" * 400 + b"}",
         b"220 mail.example.org ESMTP\r\n",
     ],
 }
@@ -135,6 +147,14 @@ def test_every_answer_that_is_cut_off_is_a_fault_and_never_a_clean_mail(scan, se
     whole = ANSWERS[scanner]
     for length in range(0, len(whole), 7):
         expect_fault(outcome(scan, scanner, serve(says(whole[:length])).server, "closed"), scanner, "closed")
+
+
+@pytest.mark.parametrize("on_error", ON_ERROR)
+def test_a_mail_of_which_clamd_has_not_read_all_is_not_clean(scan, serve, on_error):
+    text = "words\n" * 2_000_000
+    found = outcome(scan, "clamav", serve(says_early(b"stream: OK\0")).server, on_error, mail=make_mail(text=text))
+    expect_fault(found, "clamav", on_error, "of which it has not read all")
+    assert outcome(scan, "clamav", serve(says_early(ANSWERS["clamav"])).server, on_error, mail=make_mail(text=text))[0] == FOUND["clamav"]
 
 
 @pytest.mark.parametrize("scanner", SCANNERS)

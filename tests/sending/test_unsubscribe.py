@@ -59,7 +59,7 @@ def ask(news):
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    endpoint = Unsubscribing(news.store, lambda: return_path_secrets(None, news.settings.dir))
+    endpoint = Unsubscribing(news.store, lambda new: tuple(news.box.ledger.note(new)), lambda: return_path_secrets(None, news.settings.dir))
     opening = open_health("127.0.0.1:0", lambda: "", lambda: (True, ""), endpoint)
     server = asyncio.run_coroutine_threadsafe(opening, loop).result(5)
     port = server.sockets[0].getsockname()[1]
@@ -94,6 +94,17 @@ def test_the_link_of_a_mail_unsubscribes_its_recipient_from_its_identity(news, f
     second = news.send()
     news.work(lambda: news.tried(second))
     assert news.states(second) == {"alice@far.test": "suppressed"}
+
+
+def test_who_wants_to_be_told_of_it_is_told_once(news, ask):
+    news.change(notifications={"ops": {"to": "ops@corp.test", "events": ["subscription"]}})
+    path = link_of(news.store.mail(news.send(unsubscribe=True)).raw)
+    before = set(news.store.ids())
+    for _ in range(2):
+        assert ask("POST", path, ONE_CLICK)[0] == 200
+    (told,) = set(news.store.ids()) - before
+    assert [step.handler for step in news.receipt(told).plan.steps] == ["notify"]
+    assert b"alice@far.test" in news.store.mail(told).raw
 
 
 def test_to_look_at_the_link_changes_nothing(news, ask):

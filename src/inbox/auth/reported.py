@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _TRACE = frozenset((b"received", b"return-path", b"delivered-to", b"received-spf", b"x-original-to", b"authentication-results"))
+_PLAIN = re.compile(rb"(?i)authentication-results:[ \t\r\n]*[a-z0-9._-]+(?:[ \t\r\n]+[0-9]+)?[ \t\r\n]*;")
+"""How servers write their name. In quotes, beside a comment or otherwise odd it is a stranger's, which the server has not known as its own."""
 _SPF = frozenset(("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"))
 _DKIM = frozenset(("pass", "fail", "policy", "neutral", "none", "temperror", "permerror"))
 _DMARC = frozenset(("pass", "fail", "none", "temperror", "permerror"))
@@ -80,7 +83,7 @@ def reported(raw: bytes, servers: Collection[str]) -> Reported | None:
         passed += field.name == b"received"
         if field.name not in _TRACE or passed > 1 or (passed and found):
             break
-        said = read_results(field.value) if field.name == NAME else None
+        said = read_results(field.value) if field.name == NAME and _PLAIN.match(field.raw) else None
         if said and said.authserv_id in servers and (not found or found[0].authserv_id == said.authserv_id):
             found.append(said)
     return Reported(found[0].authserv_id, tuple(method for said in found for method in said.methods)) if found else None

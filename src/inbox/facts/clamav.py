@@ -41,7 +41,10 @@ class ClamAV:
         return self._scans.fact(mail, settings, lambda found: found, "error")
 
     def _ask(self, mail: Mail, _settings: Mapping[str, Any], connection: Limited) -> str | None:
-        found = read_answer(_stream(mail.raw, connection))
+        answer, whole = _stream(mail.raw, connection)
+        found = read_answer(answer)
+        if found is None and not whole:
+            raise Garbled("OK, said of a mail of which it has not read all")
         self._seen[mail.content.sha256] = found, self._clock()
         self._seen.move_to_end(mail.content.sha256)
         while len(self._seen) > _REMEMBERED:
@@ -66,12 +69,14 @@ def read_answer(answer: bytes) -> str | None:
     return None if found["clean"] else found["virus"].decode("utf-8", "replace")
 
 
-def _stream(octets: bytes, connection: Limited) -> bytes:
-    """Hand the octets over, and the answer as far as its NUL. A clamd that has read enough answers before the end, and reads no more."""
+def _stream(octets: bytes, connection: Limited) -> tuple[bytes, bool]:
+    """Hand the octets over: the answer as far as its NUL, and whether all of them went. A clamd that has read enough answers before the end."""
+    whole = False
     try:
         connection.sendall(b"zINSTREAM\0")
         for chunk in chunks(octets):
             connection.sendall(chunk)
+        whole = True
     except (BrokenPipeError, ConnectionResetError):
         pass  # the answer says why, if one came
     reader = connection.makefile("rb")
@@ -80,4 +85,4 @@ def _stream(octets: bytes, connection: Limited) -> bytes:
         answer += octet
         if octet == b"\0" or len(answer) > 4096:
             break
-    return answer
+    return answer, whole

@@ -91,7 +91,7 @@ def read_report(status: int, body: bytes) -> Report:
     try:
         said = json.loads(body)
         report = Report(said["action"], float(said["score"]), tuple(said["symbols"]))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise Garbled(body) from None
     if report.action not in ACTIONS or not math.isfinite(report.score):
         raise Garbled(body)

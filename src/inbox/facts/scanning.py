@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from inbox.errors import Deferred
 from inbox.ports import Noted
@@ -57,6 +57,8 @@ class Scans(Generic[Found]):
     It raises OSError (TimeoutError), ValueError or HTTPException when there is none, TooLarge when it is of no use to ask again.
     """
 
+    _UNKNOWN = object()
+
     def __init__(self, name: str, ask: Callable[[Mail, Mapping[str, Any], Limited], Found]) -> None:
         self.name, self._ask = name, ask
         self._known: OrderedDict[str, Found] = OrderedDict()
@@ -77,10 +79,11 @@ class Scans(Generic[Found]):
 
     def _answer(self, mail: Mail, settings: Mapping[str, Any]) -> Found | Fault:
         """Several facts of one mail are one question, also when it was in vain; the same mail judged anew is asked about anew then."""
-        if mail.id in self._known:
-            return self._known[mail.id]
-        if self._fault and self._fault[0] is mail:
-            return self._fault[1]
+        known, fault = self._known.get(mail.id, self._UNKNOWN), self._fault  # once each: other threads scan other mails
+        if known is not self._UNKNOWN:
+            return cast("Found", known)
+        if fault and fault[0] is mail:
+            return fault[1]
         answer = self._scan(mail, settings)
         if isinstance(answer, Fault):
             self._fault = mail, answer

@@ -20,6 +20,7 @@ from inbox.errors import NotFound
 from inbox.model import Envelope, Mail, Plan, Step
 from inbox.send import headers as guard
 from inbox.sending import NOTICE, SENT, EventType, SendingEvent
+from inbox.suppression import folded
 from inbox.tables import Notification
 
 
@@ -78,16 +79,18 @@ def _sent(store: Keeping, event: SendingEvent) -> Sent:
 
 def wanted(events: Iterable[SendingEvent], notifications: Mapping[str, Notification]) -> bool:
     """Whether anybody wants to be told of any of them."""
-    return any(_wants(notification, event) for event in events for notification in notifications.values())
+    readers = _readers(notifications)
+    return any(_wants(notification, event, readers) for event in events for notification in notifications.values())
 
 
 def notices(
     events: Iterable[SendingEvent], notifications: Mapping[str, Notification], sent: Callable[[SendingEvent], Sent], hostname: str
 ) -> Iterator[tuple[Mail, Plan | None]]:
     """One mail with its plan for each event and each notification that wants it; the same event gives the same source key."""
+    readers = _readers(notifications)
     for event in events:
         for name, notification in notifications.items():
-            if _wants(notification, event):
+            if _wants(notification, event, readers):
                 raw = _raw(event, sent(event))
                 mail = Mail.of(raw, Envelope(None, (), source=NOTICE), source_key=f"{NOTICE}:{name}:{event.key}")
                 yield mail, Plan("", steps=(Step(1, name, "notify", options(notification, event.identity, hostname)),))
@@ -100,8 +103,20 @@ def options(notification: Notification, identity: str | None, hostname: str) -> 
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _wants(notification: Notification, event: SendingEvent) -> bool:
-    return event.type in notification.events and notification.identity in (None, event.identity)
+def _readers(notifications: Mapping[str, Notification]) -> frozenset[str]:
+    """Addresses that are told by e-mail."""
+    return frozenset(folded(one.to) for one in notifications.values() if _by_mail(one))
+
+
+def _by_mail(notification: Notification) -> bool:
+    return "@" in notification.to and not notification.to.lower().startswith(("http:", "https:", "arn:"))
+
+
+def _wants(notification: Notification, event: SendingEvent, readers: frozenset[str]) -> bool:
+    """Mail to who is told by e-mail may be such a notice, of which Amazon SES tells like of any other mail: no e-mail about it, or they never end."""
+    if event.type not in notification.events or notification.identity not in (None, event.identity):
+        return False
+    return not (_by_mail(notification) and event.recipient and folded(event.recipient) in readers)
 
 
 def _raw(event: SendingEvent, sent: Sent) -> bytes:

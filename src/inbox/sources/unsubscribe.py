@@ -26,21 +26,23 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name
 _BUTTON = '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button>Unsubscribe</button></form>'
 
 
+Note = Callable[[Sequence[SendingEvent]], object]
+
+
 class Subscriptions(Protocol):
     """What the endpoint asks of the store."""
 
     def suppress(self, address: str, reason: str, source: str, until: datetime | None = None, identity: str | None = None) -> None:
         """Send nothing more to an address as an identity."""
 
-    def note(self, events: Sequence[SendingEvent]) -> Sequence[SendingEvent]:
-        """Write events down."""
-
 
 class Unsubscribing:
-    """Answers requests below `/unsubscribe/`. `secrets` gives the secrets that tokens may be signed with."""
+    """Answers requests below `/unsubscribe/`. `note` writes events down, with what follows from them (`Ledger.note`); `secrets` gives the secrets
+    that tokens may be signed with.
+    """
 
-    def __init__(self, store: Subscriptions, secrets: Callable[[], Sequence[bytes]]) -> None:
-        self._store, self._secrets = store, secrets
+    def __init__(self, store: Subscriptions, note: Note, secrets: Callable[[], Sequence[bytes]]) -> None:
+        self._store, self._note, self._secrets = store, note, secrets
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request; a fault of ours is 503, and whoever asks tries again."""
@@ -68,7 +70,7 @@ class Unsubscribing:
         self._store.suppress(who.address, "unsubscribed", who.mail, identity=who.identity)
         key, now = f"{who.mail}.0:{who.address}:subscription", datetime.now(UTC)
         event = SendingEvent(key, "subscription", now, who.mail, who.address, who.identity, detail="unsubscribed with one click")
-        self._store.note([event])
+        self._note([event])
 
 
 def _page(status: int, title: str, body: str) -> Answer:
