@@ -294,11 +294,11 @@ def test_a_policy_that_cannot_be_had_is_none(direct, web, zone, authority, troub
 
 
 def test_a_policy_server_that_fails_is_left_alone_for_a_while_and_a_policy_ends():
-    now, asked = [1000.0], []
+    now, asked, down = [1000.0], [], [True]
 
     def fetch(domain):
         asked.append(domain)
-        if len(asked) == 1:
+        if down[0]:
             raise OSError("down")
         return policy(age=600)
 
@@ -308,12 +308,18 @@ def test_a_policy_server_that_fails_is_left_alone_for_a_while_and_a_policy_ends(
         return ["v=STSv1; id=1"]
 
     assert policies.of("one.test", records) is None and policies.of("one.test", records) is None and len(asked) == 1
+    down[0] = False
     now[0] += 301
     assert policies.of("one.test", records).mode == "enforce" and len(asked) == 2
-    now[0] += 599
+    now[0] += 299
     assert policies.of("one.test", records).mode == "enforce" and len(asked) == 2
     now[0] += 2
-    assert policies.of("one.test", records).mode == "enforce" and len(asked) == 3
+    assert policies.of("one.test", records).mode == "enforce" and len(asked) == 3, "half its time is over: it is renewed"
+    down[0] = True
+    now[0] += 598
+    assert policies.of("one.test", records).mode == "enforce" and len(asked) == 4, "it holds to its end though it cannot be renewed"
+    now[0] += 3
+    assert policies.of("one.test", records) is None and len(asked) == 4
 
 
 def table(**records):

@@ -1,7 +1,7 @@
 """MTA-STS (RFC 8461): a domain says in a policy, on a web server with a certificate, which servers take its mail and that they speak TLS.
 
-A policy is fetched when the domain's DNS record names another id than the one kept, and counts until its `max_age` is over: who can forge
-DNS can neither take it away nor make it weaker.
+A policy is fetched when the domain's DNS record names another id than the one kept, and anew when half of its `max_age` is over; it counts until
+all of that is: who can forge DNS can neither take it away nor make it weaker.
 """
 
 from __future__ import annotations
@@ -45,9 +45,13 @@ class Policies:
         """The policy that counts now; None when there is none, or none can be had."""
         kept = self._fresh(domain)
         id_ = _announced(domain, resolver)
-        if id_ is not None and (kept is None or kept.id != id_):
+        if id_ is not None and (kept is None or kept.id != id_ or self._old(kept)):
             kept = self._renewed(domain, id_) or kept
         return kept.policy if kept else None
+
+    def _old(self, kept: _Kept) -> bool:
+        """Whether half its time is over: it is fetched anew, so that who keeps us from its server at its end has no gap (RFC 8461 section 3.3)."""
+        return kept.until - self._clock() < kept.policy.max_age / 2
 
     def _renewed(self, domain: str, id_: str) -> _Kept | None:
         if self._not_before.get((domain, id_), 0) > self._clock():
