@@ -275,7 +275,7 @@ def test_a_new_id_brings_the_new_policy(direct, web, zone):
 
 
 @pytest.mark.parametrize(
-    "trouble", ["no page", "another type", "no policy", "a certificate of another name", "two records", "switched off"]
+    "trouble", ["no page", "another type", "no policy", "cut off", "a certificate of another name", "two records", "switched off"]
 )
 def test_a_policy_that_cannot_be_had_is_none(direct, web, zone, authority, trouble):
     web.policy = policy()
@@ -285,6 +285,8 @@ def test_a_policy_that_cannot_be_had_is_none(direct, web, zone, authority, troub
         web.kind = "text/html"
     if trouble == "no policy":
         web.policy = "mode: enforce\r\n"
+    if trouble == "cut off":
+        web.policy = policy(mx=()).replace("max_age", "mx: mx1.one.test\r\nmax_age").removesuffix("400\r\n")
     if trouble == "a certificate of another name":
         authority.issue_cert("other.test").configure_cert(web.web.socket.context)
     if trouble == "two records":

@@ -144,12 +144,13 @@ def post(
 
 @dataclass(frozen=True)
 class Page:
-    """What is at an address: status, words of the status, media type, octets."""
+    """What is at an address: status, words of the status, media type, octets; `measured`: whether the server said where they end."""
 
     status: int
     reason: str
     kind: str
     octets: bytes
+    measured: bool = True
 
 
 def get(place: Target, *, timeout: float, allow: Collection[str] = (), resolve: Resolve = socket.getaddrinfo) -> Page:
@@ -230,7 +231,8 @@ def _page(response: http.client.HTTPResponse) -> Page:
     octets = response.read(MOST_READ + 1)
     if len(octets) > MOST_READ or response.length:
         raise ValueError(f"it is longer than {MOST_READ} octets")
-    return Page(response.status, clean(response.reason), response.headers.get_content_type(), octets)
+    measured = response.chunked or "Content-Length" in response.headers
+    return Page(response.status, clean(response.reason), response.headers.get_content_type(), octets, measured)
 
 
 def _answer(response: http.client.HTTPResponse) -> Answer:

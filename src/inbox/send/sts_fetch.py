@@ -33,6 +33,9 @@ def _text(page: Page) -> str:
     if page.kind != "text/plain":
         raise ValueError(f"it is {page.kind}; a policy is text/plain")
     try:
-        return page.octets.decode("utf-8")
+        text = page.octets.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
+    if not page.measured and not text.endswith("\n"):
+        raise ValueError("its last line may be cut off (no Content-Length, no end of line): max_age: 86400 may have become 8")
+    return text
