@@ -315,5 +315,6 @@ def test_what_is_said_out_of_turn_on_a_kept_connection_is_no_answer_to_the_next_
 def waited(transport):
     """Until what the server said out of turn is here, where a connection is kept."""
     for _, session in transport._pool._kept.sessions:
-        select.select([] if session.received else [session.sock], [], [], 5)
+        if not session.received:
+            select.select([session.sock], [], [], 5)
     return True
