@@ -93,6 +93,15 @@ class Filters:
         return None
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address, as DNS has them."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def client_network(ip: str) -> str:
     """Under which name one client counts: an IPv4 address, the /64 of an IPv6 address (a client has all of it)."""
     return ip if ":" not in ip else str(ipaddress.IPv6Network((ip, 64), strict=False))

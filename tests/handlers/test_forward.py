@@ -142,9 +142,10 @@ def test_a_mail_must_not_choose_the_domain_that_it_goes_to(inbox_for, rule, to):
         inbox_for(rule({"forward": {"to": to}}))
 
 
-@pytest.mark.parametrize("to", ["{recipient}", "{subject}@corp.test"])
-def test_what_the_rules_fill_in_may_be_the_whole_address(inbox_for, rule, to):
-    inbox_for(rule({"forward": {"to": to}}))
+@pytest.mark.parametrize(("to", "goes"), [("{recipient}", "bob@example.com"), ("{subject}@corp.test", "team@corp.test")])
+def test_what_the_rules_fill_in_may_be_the_whole_address(one_step, outbox, to, goes):
+    assert one_step({"forward": {"to": to}}, make_mail(b"Subject: team\r\n\r\nwords\r\n")).state == "done"
+    assert [sent.recipients for sent in outbox.sent] == [(goes,)]
 
 
 def test_what_a_scanner_says_that_is_away_is_no_reason_to_give_up():

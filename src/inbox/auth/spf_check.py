@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from inbox.auth.resolving import NotFound, Resolver, Temporary
 from inbox.auth.spf_macros import BadMacro, Session, expand, expand_domain
 from inbox.auth.spf_record import BadRecord, Directive, SpfRecord, is_spf, read_record
+from inbox.networks import is_address
 
 _TERMS, _VOID, _NAMES = 10, 2, 10
 _EXPLANATION = 1000
@@ -145,7 +146,7 @@ class _Check:
     def _is_host(self, name: str, directive: Directive) -> bool:
         """Whether the client is among the addresses of a name."""
         prefix = directive.prefix6 if self.ip.version == 6 else directive.prefix4
-        return any(self.ip in ip_network((text, prefix), strict=False) for text in self._ask(name, self._kind) if _is_address(text))
+        return any(self.ip in ip_network((text, prefix), strict=False) for text in self._ask(name, self._kind) if is_address(text))
 
     def _is_mx(self, domain: str, directive: Directive) -> bool:
         names = [text.rpartition(" ")[2].rstrip(".") for text in self._ask(domain, "MX")]
@@ -159,7 +160,7 @@ class _Check:
         return [name.rstrip(".").lower() for name in names if self._leads_back(name)]
 
     def _leads_back(self, name: str) -> bool:
-        return any(ip_address(text) == self.ip for text in self._quietly(name, self._kind) if _is_address(text))
+        return any(ip_address(text) == self.ip for text in self._quietly(name, self._kind) if is_address(text))
 
     @property
     def _kind(self) -> str:
@@ -220,15 +221,6 @@ def _expanded(make: Callable[[], str]) -> str:
         return make()
     except BadMacro as error:
         raise _Bad("permerror", str(error)) from None
-
-
-def _is_address(text: str) -> bool:
-    """Whether what DNS says is an address at all."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_name(text: str) -> bool:

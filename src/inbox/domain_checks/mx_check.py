@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from inbox.auth.resolving import Resolver
 from inbox.domain_checks.finding import Finding, Verdict, texts
+from inbox.networks import is_address
 
 _INNER = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 
@@ -50,7 +51,7 @@ def check_mx(domain: str, resolver: Resolver) -> Iterator[Finding]:
 
 
 def _of_server(name: str, resolver: Resolver) -> Iterator[tuple[Verdict, str, str, str]]:
-    if _is_address(name):
+    if is_address(name):
         yield (
             "wrong",
             f"{name} is an address",
@@ -70,16 +71,8 @@ def _of_server(name: str, resolver: Resolver) -> Iterator[tuple[Verdict, str, st
             "senders cannot connect; mail waits for days and comes back",
             f"A and AAAA records of {name}",
         )
-    elif private := [text for text in found if _is_address(text) and not _is_public(text)]:
+    elif private := [text for text in found if is_address(text) and not _is_public(text)]:
         yield "warning", f"{name} has the address {private[0]}", "it cannot be reached from the internet", "its public address"
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_public(text: str) -> bool:
